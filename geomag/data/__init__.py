@@ -1,0 +1,1 @@
+"""Benchmarks: readers of their real layouts, records, validation, and the drawn sample."""

@@ -1,0 +1,1 @@
+"""Procedural scenes: objects, expressions, questions and captions with exact ground truth."""

@@ -1,0 +1,1 @@
+"""One reader per benchmark; each reads the real download layout."""

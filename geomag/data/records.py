@@ -1,0 +1,78 @@
+"""One record per expression, question, box or image: what every reader yields and every stage reads."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from geomag.data.benchmarks import Split, Task
+from geomag.errors import AnnotationError
+from geomag.geometry import Rle
+from geomag.io import read_jsonl, write_jsonl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One sample of a benchmark, free of its file format."""
+
+    benchmark: str
+    id: str
+    """Unique in the benchmark; DESIGN 4 says what it is for each."""
+    split: Split
+    task: Task
+    image: str
+    """Path of the image, relative to the benchmark's root, with forward slashes."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    text: str = ""
+    """Referring phrase, question, or GCG description with tags; empty for the other tasks."""
+    answers: tuple[str, ...] = ()
+    """References: the answer, the class's display name, or the captions, raw."""
+    kind: str = ""
+    """Question type (presence, comp, count, area, rural_urban) or class of the target."""
+    masks: tuple[Rle, ...] = ()
+    """Ground truth at the image's size; one per phrase."""
+    phrases: tuple[str, ...] = ()
+    """Phrases of a GCG description, one per mask."""
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """``(x0, y0, x1, y1)`` in pixels, half-open or as the benchmark prints them."""
+    notes: tuple[str, ...] = ()
+    """Errata met while reading this record (``mask_resized``, ``empty_mask`` ...)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON-able values, empty fields left out."""
+        return {key: value for key, value in asdict(self).items() if value not in ("", ())}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any], *, place: str) -> "Record":
+        """Rebuild a record that `to_json` wrote.
+
+        Raises:
+            AnnotationError: On a missing or unknown key.
+        """
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(row) - known):
+            raise AnnotationError(place, f"unknown keys {unknown}", remedy="run the validate stage again")
+        try:
+            values: dict[str, Any] = {**row, "split": Split(row["split"]), "task": Task(row["task"])}
+            for name in ("answers", "masks", "phrases", "notes"):
+                values[name] = tuple(row.get(name, ()))
+            values["boxes"] = tuple((b[0], b[1], b[2], b[3]) for b in row.get("boxes", ()))
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as broken:
+            raise AnnotationError(place, f"not a record ({broken})", remedy="run the validate stage again") from broken
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write records as JSON Lines, atomically; returns their number."""
+    return write_jsonl(path, (record.to_json() for record in records))
+
+
+def read_records(path: Path, *, splits: Iterable[Split] | None = None) -> Iterator[Record]:
+    """Yield the records of a file that `write_records` wrote, of ``splits`` only if given."""
+    wanted = None if splits is None else {str(split) for split in splits}
+    for number, row in enumerate(read_jsonl(path), start=1):
+        if wanted is None or row.get("split") in wanted:
+            yield Record.from_json(row, place=f"{path}, line {number}")

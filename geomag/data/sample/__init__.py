@@ -1,0 +1,1 @@
+"""Writers of the drawn sample in the ten real download layouts."""

@@ -1,0 +1,69 @@
+"""Errors a user can act on: where it is, what was found, what was wanted, what to do.
+
+A `GeoMagError` ends a command with exit code 2 and one message, without a traceback.
+Anything else is our fault and ends it with exit code 1.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(eq=False)
+class GeoMagError(Exception):
+    """The user's input is wrong, and this says how to mend it.
+
+    >>> str(GeoMagError("rrsisd/instances.json, annotation 7", "no segmentation", remedy="fetch it"))
+    'rrsisd/instances.json, annotation 7: no segmentation. Remedy: fetch it'
+    """
+
+    place: str
+    """File, record and field, as the user would look for it."""
+    found: str
+    """What stands there."""
+    wanted: str = ""
+    """What should stand there."""
+    remedy: str = ""
+    """What to do about it."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.place}: {self.found}"]
+        if self.wanted:
+            parts.append(f"Wanted: {self.wanted}")
+        if self.remedy:
+            parts.append(f"Remedy: {self.remedy}")
+        return ". ".join(parts)
+
+
+class ConfigError(GeoMagError):
+    """A profile or parameter has an unknown key, a wrong type or a value out of range."""
+
+
+class AnnotationError(GeoMagError):
+    """A benchmark's files break their own format; names the file and the record."""
+
+
+class UnsafePathError(AnnotationError):
+    """A path in data points outside its root, or is a link."""
+
+
+class UnsafePickleError(AnnotationError):
+    """A pickle asks for a class or a function; refused before anything runs."""
+
+
+class ImageError(GeoMagError):
+    """An image cannot be read, is too large, or has a band layout we cannot use."""
+
+
+class PredictionError(GeoMagError):
+    """A predictions file has duplicate or unknown ids, or a mask of another size."""
+
+
+class WeightsError(GeoMagError):
+    """Weights are missing, incomplete, of another model, or fail their digest."""
+
+
+class ResumeError(GeoMagError):
+    """A checkpoint belongs to another configuration, data version or code version."""
+
+
+class ToolError(GeoMagError):
+    """Something the machine should have (Java, a GPU, disk space) is missing."""

@@ -1,0 +1,1 @@
+"""Benchmarks to predictions, predictions to score tables."""

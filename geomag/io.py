@@ -1,0 +1,121 @@
+"""Files that are either whole or absent: temporary name, fsync, rename; and paths that stay inside."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from geomag.errors import AnnotationError, UnsafePathError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write to; on success it becomes ``path`` in one rename.
+
+    On an exception the temporary file is removed and ``path`` is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` atomically, UTF-8, line ends as given."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` atomically as JSON with sorted keys, so equal values give equal bytes."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON file; a broken one is named with its line."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise AnnotationError(str(path), "no such file") from missing
+    except (json.JSONDecodeError, UnicodeDecodeError) as broken:
+        raise AnnotationError(str(path), f"not JSON ({broken})", remedy="fetch the file again") from broken
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write one JSON object a line, atomically; returns the number of lines."""
+    count = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON Lines file; blank lines are skipped, a broken one is named."""
+    try:
+        handle = path.open(encoding="utf-8")
+    except FileNotFoundError as missing:
+        raise AnnotationError(str(path), "no such file") from missing
+    with handle:
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as broken:
+                raise AnnotationError(f"{path}, line {number}", f"not JSON ({broken})") from broken
+            if not isinstance(row, dict):
+                raise AnnotationError(f"{path}, line {number}", "not a JSON object")
+            yield row
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, algorithm).hexdigest()
+
+
+def value_digest(value: Any) -> str:
+    """First 16 hex digits of the sha256 of a JSON-able value, independent of key order.
+
+    >>> value_digest({"a": 1, "b": 2}) == value_digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def inside(root: Path, relative: str, *, place: str) -> Path:
+    """Join a path found in data to its root, and refuse it if it could leave the root.
+
+    Raises:
+        UnsafePathError: On an absolute path, a drive, a backslash, a ``..`` part, or a link
+            whose target lies outside ``root``.
+    """
+    pure = PurePosixPath(relative)
+    if not relative or pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative:
+        raise UnsafePathError(place, f"path {relative!r} may leave the data root", "a relative path inside it")
+    joined = root / pure
+    if not joined.resolve().is_relative_to(root.resolve()):
+        raise UnsafePathError(place, f"path {relative!r} follows a link out of the data root")
+    return joined

@@ -1,0 +1,1 @@
+"""Tables 1-7 beside the paper's cells, figures and the index page."""

@@ -1,0 +1,1 @@
+"""One training loop; the jobs differ in module, records and loss."""
