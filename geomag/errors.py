@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class GeoMagError(Exception):
     """The user's input is wrong, and this says how to mend it.
 
-    >>> str(GeoMagError("rrsisd/instances.json, annotation 7", "no segmentation", remedy="fetch it"))
-    'rrsisd/instances.json, annotation 7: no segmentation. Remedy: fetch it'
+    >>> str(GeoMagError("instances.json, annotation 7", "no segmentation", remedy="fetch it"))
+    'instances.json, annotation 7: no segmentation. Remedy: fetch it'
     """
 
     place: str

@@ -1,4 +1,4 @@
-"""Boxes and masks with their units: pixel boxes are half-open, masks are ``bool [H, W]``, RLE is at rest.
+"""Boxes and masks with their units: half-open pixel boxes, ``bool [H, W]`` masks, RLE at rest.
 
 RLE is COCO's compressed form ``{"size": [h, w], "counts": str}``, column-major
 (protocols: pixel 4.5). pycocotools encodes, decodes and intersects it in C on integers.
@@ -32,7 +32,9 @@ class PixelBox:
 
     def __post_init__(self) -> None:
         if not (self.x0 < self.x1 and self.y0 < self.y1):
-            raise ValueError(f"box ({self.x0}, {self.y0}, {self.x1}, {self.y1}) is empty or reversed")
+            raise ValueError(
+                f"box ({self.x0}, {self.y0}, {self.x1}, {self.y1}) is empty or reversed"
+            )
 
     @property
     def width(self) -> float:
@@ -46,7 +48,12 @@ class PixelBox:
 
     def contains(self, other: "PixelBox") -> bool:
         """Whether ``other`` lies in this box, borders included."""
-        return self.x0 <= other.x0 and self.y0 <= other.y0 and self.x1 >= other.x1 and self.y1 >= other.y1
+        return (
+            self.x0 <= other.x0
+            and self.y0 <= other.y0
+            and self.x1 >= other.x1
+            and self.y1 >= other.y1
+        )
 
     def shifted(self, dx: float, dy: float) -> "PixelBox":
         """The box moved by ``(dx, dy)`` pixels."""
@@ -70,7 +77,10 @@ def encode_mask(mask: BoolMask) -> Rle:
     from pycocotools import mask as coco  # C extension, loaded only where masks are handled
 
     rle = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": [int(rle["size"][0]), int(rle["size"][1])], "counts": rle["counts"].decode("ascii")}
+    return {
+        "size": [int(rle["size"][0]), int(rle["size"][1])],
+        "counts": rle["counts"].decode("ascii"),
+    }
 
 
 def _coco_rle(rle: Rle) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: temporary name, fsync, rename; and paths that stay inside."""
+"""Files that are whole or absent (temporary name, fsync, rename); paths that stay inside."""
 
 import hashlib
 import json
@@ -57,7 +57,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as missing:
         raise AnnotationError(str(path), "no such file") from missing
     except (json.JSONDecodeError, UnicodeDecodeError) as broken:
-        raise AnnotationError(str(path), f"not JSON ({broken})", remedy="fetch the file again") from broken
+        raise AnnotationError(
+            str(path), f"not JSON ({broken})", remedy="fetch the file again"
+        ) from broken
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
@@ -113,8 +115,16 @@ def inside(root: Path, relative: str, *, place: str) -> Path:
             whose target lies outside ``root``.
     """
     pure = PurePosixPath(relative)
-    if not relative or pure.is_absolute() or ".." in pure.parts or "\\" in relative or ":" in relative:
-        raise UnsafePathError(place, f"path {relative!r} may leave the data root", "a relative path inside it")
+    if (
+        not relative
+        or pure.is_absolute()
+        or ".." in pure.parts
+        or "\\" in relative
+        or ":" in relative
+    ):
+        raise UnsafePathError(
+            place, f"path {relative!r} may leave the data root", "a relative path inside it"
+        )
     joined = root / pure
     if not joined.resolve().is_relative_to(root.resolve()):
         raise UnsafePathError(place, f"path {relative!r} follows a link out of the data root")

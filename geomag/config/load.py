@@ -34,11 +34,20 @@ def load_profile(name: str | None = None, *, root: Path | None = None) -> Profil
     Raises:
         ConfigError: Naming the file, the key, what stands there and what may.
     """
-    chosen = name or os.environ.get("GEOMAG_PROFILE") or _profile_of_params(root or project_root()) or "sample"
+    chosen = (
+        name
+        or os.environ.get("GEOMAG_PROFILE")
+        or _profile_of_params(root or project_root())
+        or "sample"
+    )
     path = Path(chosen) if chosen.endswith((".yaml", ".yml")) else PROFILES_DIR / f"{chosen}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in PROFILES_DIR.glob("*.yaml"))
-        raise ConfigError(f"profile {chosen!r}", f"{path} does not exist", f"one of {known}, or a path to a YAML file")
+        raise ConfigError(
+            f"profile {chosen!r}",
+            f"{path} does not exist",
+            f"one of {known}, or a path to a YAML file",
+        )
     return parse_profile(yaml.safe_load(path.read_text(encoding="utf-8")), place=path.name)
 
 
@@ -77,7 +86,12 @@ def flat_params(profile: Profile) -> dict[str, str | int | float | bool]:
     flat: dict[str, str | int | float | bool] = {}
     for section, value in asdict(profile).items():
         if isinstance(value, dict):
-            flat.update({f"{section}.{key}": v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in value.items()})
+            flat.update(
+                {
+                    f"{section}.{key}": v if isinstance(v, (str, int, float, bool)) else str(v)
+                    for key, v in value.items()
+                }
+            )
         else:
             flat[section] = value
     return flat
@@ -111,7 +125,11 @@ def _build(cls: type, tree: Any, place: str) -> Any:
     for key, value in tree.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
-            raise ConfigError(f"{place}, key {key!r}", "unknown setting", f"did you mean {near[0]!r}?" if near else f"one of {sorted(known)}")
+            raise ConfigError(
+                f"{place}, key {key!r}",
+                "unknown setting",
+                f"did you mean {near[0]!r}?" if near else f"one of {sorted(known)}",
+            )
         values[key] = _convert(hints[key], value, f"{place}, {key}")
     for key, info in known.items():
         if key not in values and info.default is MISSING and info.default_factory is MISSING:
@@ -138,9 +156,15 @@ def _convert(hint: Any, value: Any, place: str) -> Any:
             raise ConfigError(place, f"{len(value)} values", f"{len(kinds)} values")
         return tuple(_convert(kind, item, place) for kind, item in zip(kinds, value, strict=True))
     if isinstance(hint, UnionType):
-        return None if value is None else _convert(next(a for a in args if a is not type(None)), value, place)
+        return (
+            None
+            if value is None
+            else _convert(next(a for a in args if a is not type(None)), value, place)
+        )
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(place, f"{value!r} of type {type(value).__name__}", f"a value of type {hint.__name__}")
+        raise ConfigError(
+            place, f"{value!r} of type {type(value).__name__}", f"a value of type {hint.__name__}"
+        )
     return value

@@ -52,7 +52,9 @@ class VlmConfig:
 
     def __post_init__(self) -> None:
         if self.image_px % self.patch_px:
-            raise ValueError(f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}")
+            raise ValueError(
+                f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +177,13 @@ class TrainConfig:
     log_every: int = 20
 
     def __post_init__(self) -> None:
-        _positive("train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr)
+        _positive(
+            "train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr
+        )
         if self.batch % self.micro_batch:
-            raise ValueError(f"train.batch {self.batch} is not a multiple of train.micro_batch {self.micro_batch}")
+            raise ValueError(
+                f"train.batch {self.batch} is not a multiple of train.micro_batch {self.micro_batch}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

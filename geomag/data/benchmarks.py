@@ -67,11 +67,34 @@ _PIXEL, _REGION, _IMAGE = Granularity.PIXEL, Granularity.REGION, Granularity.IMA
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
-        Benchmark(name="rrsis_d", title="RRSIS-D", task=Task.REFERRING, granularity=_PIXEL, crops=True, ablated=True),
-        Benchmark(name="refsegrs", title="RefSegRS", task=Task.REFERRING, granularity=_PIXEL, crops=True, ablated=True),
+        Benchmark(
+            name="rrsis_d",
+            title="RRSIS-D",
+            task=Task.REFERRING,
+            granularity=_PIXEL,
+            crops=True,
+            ablated=True,
+        ),
+        Benchmark(
+            name="refsegrs",
+            title="RefSegRS",
+            task=Task.REFERRING,
+            granularity=_PIXEL,
+            crops=True,
+            ablated=True,
+        ),
         Benchmark(name="geopixeld", title="GeoPixelD", task=Task.GCG, granularity=_PIXEL),
-        Benchmark(name="dior_rsvg", title="DIOR-RSVG", task=Task.ROC, granularity=_REGION, crops=True, ablated=True),
-        Benchmark(name="rsvqa_lr", title="RSVQA-LR", task=Task.VQA, granularity=_REGION, crops=True),
+        Benchmark(
+            name="dior_rsvg",
+            title="DIOR-RSVG",
+            task=Task.ROC,
+            granularity=_REGION,
+            crops=True,
+            ablated=True,
+        ),
+        Benchmark(
+            name="rsvqa_lr", title="RSVQA-LR", task=Task.VQA, granularity=_REGION, crops=True
+        ),
         Benchmark(
             name="rsvqa_hr",
             title="RSVQA-HR",
@@ -82,8 +105,12 @@ BENCHMARKS: dict[str, Benchmark] = {
             ablated=True,
         ),
         Benchmark(name="ucm_captions", title="UCM-Captions", task=Task.CAPTION, granularity=_IMAGE),
-        Benchmark(name="sydney_captions", title="Sydney-Captions", task=Task.CAPTION, granularity=_IMAGE),
+        Benchmark(
+            name="sydney_captions", title="Sydney-Captions", task=Task.CAPTION, granularity=_IMAGE
+        ),
         Benchmark(name="aid", title="AID", task=Task.SCENE, granularity=_IMAGE, trains=False),
-        Benchmark(name="resisc45", title="RESISC45", task=Task.SCENE, granularity=_IMAGE, trains=False),
+        Benchmark(
+            name="resisc45", title="RESISC45", task=Task.SCENE, granularity=_IMAGE, trains=False
+        ),
     )
 }

@@ -54,15 +54,23 @@ class Record:
         """
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(row) - known):
-            raise AnnotationError(place, f"unknown keys {unknown}", remedy="run the validate stage again")
+            raise AnnotationError(
+                place, f"unknown keys {unknown}", remedy="run the validate stage again"
+            )
         try:
-            values: dict[str, Any] = {**row, "split": Split(row["split"]), "task": Task(row["task"])}
+            values: dict[str, Any] = {
+                **row,
+                "split": Split(row["split"]),
+                "task": Task(row["task"]),
+            }
             for name in ("answers", "masks", "phrases", "notes"):
                 values[name] = tuple(row.get(name, ()))
             values["boxes"] = tuple((b[0], b[1], b[2], b[3]) for b in row.get("boxes", ()))
             return cls(**values)
         except (KeyError, TypeError, ValueError) as broken:
-            raise AnnotationError(place, f"not a record ({broken})", remedy="run the validate stage again") from broken
+            raise AnnotationError(
+                place, f"not a record ({broken})", remedy="run the validate stage again"
+            ) from broken
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:

@@ -1,0 +1,38 @@
+"""``geomag``: a file per verb; a `GeoMagError` ends with exit code 2 and one message."""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from geomag.cli import data
+from geomag.errors import GeoMagError
+
+for _name, _value in {
+    "HF_HUB_OFFLINE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "False",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+app = typer.Typer(
+    help="A remote-sensing vision-language model that answers, locates and segments.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data.app, name="data")
+
+
+def main() -> NoReturn:
+    """Run the command line: 0 done, 2 the input is wrong, 1 our fault (with a traceback)."""
+    try:
+        app()
+    except GeoMagError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        raise SystemExit(2) from None
+    raise SystemExit(0)
