@@ -1,0 +1,222 @@
+"""The only file that talks to MLflow."""
+
+import fcntl
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from geomag.config import project_root
+from geomag.errors import ToolError
+from geomag.tracking.spool import Entry, Spool
+
+T = TypeVar("T")
+
+KEY = "geomag.key"
+"""Tag that says which settings a run belongs to; an interrupted run is resumed by it."""
+WAITS_S = (0.2, 1.0, None)
+"""Pauses after each failed try of one call; after the last, MLflow counts as down."""
+EXTERNAL = "mlflow.model.isExternal"
+"""MLflow's tag for a model whose files are kept elsewhere."""
+
+
+class TrackerDownError(Exception):
+    """MLflow did not take an entry, and retrying did not help."""
+
+
+def tracking_uri(root: Path | None = None) -> str:
+    """``MLFLOW_TRACKING_URI``, or the project's own SQLite store under ``mlflow/``."""
+    default = f"sqlite:///{(root or project_root()) / 'mlflow' / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+class Store:
+    """MLflow itself; every method raises `TrackerDownError` if it does not answer."""
+
+    def __init__(self, root: Path) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        import mlflow
+
+        if not hasattr(mlflow, "MlflowClient"):  # the project's folder mlflow/ answers to the name
+            raise ToolError("mlflow", "the package is not installed", remedy="run make setup")
+        self._root = root
+        uri = tracking_uri(root)
+        self._is_local = uri.startswith("sqlite:///")
+        if self._is_local:
+            self._insist(lambda: create_tables(Path(uri.removeprefix("sqlite:///"))))
+        self._client = mlflow.MlflowClient(tracking_uri=uri)
+        self._experiment_of: dict[str, str] = {}
+
+    def start(self, entry: Entry) -> tuple[str, int]:
+        """Create the run an entry describes, or take up an interrupted one of the same key.
+
+        Returns:
+            The run id, and the last step it has metrics of (-1 when there are none).
+        """
+        experiment = self._experiment(entry["stage"])
+        if known := entry.get("run_id"):
+            return known, -1
+        if earlier := self._interrupted(experiment, entry["tags"].get(KEY, "")):
+            self._insist(lambda: self._client.update_run(earlier, status="RUNNING"))
+            return earlier, self._last_step(earlier)
+        return self._insist(lambda: self._create(experiment, entry)), -1
+
+    def apply(self, run_id: str, entry: Entry, content: bytes = b"") -> None:
+        """Log one entry; ``op`` names the method."""
+        methods: dict[str, Callable[[str, Entry, bytes], None]] = {
+            "metrics": self._metrics,
+            "file": self._file,
+            "part": self._part,
+            "scores": self._scores,
+            "end": self._end,
+        }
+        self._insist(lambda: methods[entry["op"]](run_id, entry, content))
+
+    def deliver(self, spool: Spool) -> None:
+        """Log all entries of a spool."""
+        run_id = ""
+        for entry, content in spool.entries():
+            if entry["op"] == "start":
+                run_id, _ = self.start(entry)
+            else:
+                self.apply(run_id, entry, content)
+
+    def url(self, run_id: str) -> str:
+        """The run's page on the server that ``make ui`` starts."""
+        server = os.environ.get("GEOMAG_MLFLOW_URL", "http://127.0.0.1:5000").rstrip("/")
+        run = self._insist(lambda: self._client.get_run(run_id))
+        return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        for wait in WAITS_S:
+            try:
+                return call()
+            except (MlflowException, SQLAlchemyError, OSError) as failure:
+                if wait is None:
+                    raise TrackerDownError(str(failure).partition("\n")[0][:300]) from failure
+                time.sleep(wait)
+        raise AssertionError("the last wait is None")
+
+    def _experiment(self, name: str) -> str:
+        if name not in self._experiment_of:
+            self._experiment_of[name] = self._insist(lambda: self._find_or_create(name))
+        return self._experiment_of[name]
+
+    def _find_or_create(self, name: str) -> str:
+        if found := self._client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        place = (self._root / "mlflow" / "artifacts" / name).as_uri() if self._is_local else None
+        return str(self._client.create_experiment(name, artifact_location=place))
+
+    def _create(self, experiment: str, entry: Entry) -> str:
+        from mlflow.entities import Param
+
+        name = entry["tags"].get("dvc.stage", entry["stage"])
+        run = self._client.create_run(experiment, tags=entry["tags"], run_name=name)
+        params = [Param(key, value[:6000]) for key, value in entry["params"].items()]
+        for first in range(0, len(params), 100):  # MLflow's limit of one batch
+            self._client.log_batch(run.info.run_id, params=params[first : first + 100])
+        return str(run.info.run_id)
+
+    def _interrupted(self, experiment: str, key: str) -> str | None:
+        """The newest unfinished run of this key whose process is gone."""
+        query = f"tags.`{KEY}` = '{key}' and attributes.status != 'FINISHED'"
+        found = self._insist(
+            lambda: self._client.search_runs([experiment], query, max_results=1) if key else []
+        )
+        for run in found:
+            if run.info.status != "FAILED" and not _is_alive(run.data.tags.get("owner", "")):
+                return str(run.info.run_id)
+        return None
+
+    def _last_step(self, run_id: str) -> int:
+        def steps() -> list[int]:
+            names = self._client.get_run(run_id).data.metrics
+            histories = [self._client.get_metric_history(run_id, name) for name in names]
+            return [metric.step for history in histories for metric in history]
+
+        return max(self._insist(steps), default=-1)
+
+    def _metrics(self, run_id: str, entry: Entry, content: bytes) -> None:
+        from mlflow.entities import Metric
+
+        binding = entry.get("binding", {})
+        metrics = [
+            Metric(name, value, entry["time"], entry["step"], run_id=run_id, **binding)
+            for name, value in entry["values"].items()
+        ]
+        self._client.log_batch(run_id, metrics=metrics)
+
+    def _file(self, run_id: str, entry: Entry, content: bytes) -> None:
+        folder, _, name = entry["name"].rpartition("/")
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / name
+            path.write_bytes(content)
+            self._client.log_artifact(run_id, str(path), folder or None)
+
+    def _part(self, run_id: str, entry: Entry, content: bytes) -> None:
+        experiment = self._client.get_run(run_id).info.experiment_id
+        model = self._client.create_logged_model(
+            experiment,
+            name=entry["name"],
+            source_run_id=run_id,
+            tags={EXTERNAL: "true", "dvc.md5": entry["md5"]},
+            params={**entry["params"], "dvc.md5": entry["md5"]},
+            model_type="geomag-part",
+        )
+        self._client.finalize_logged_model(model.model_id, "READY")
+
+    def _scores(self, run_id: str, entry: Entry, content: bytes) -> None:
+        """Metrics bound to the dataset, whose digest is DVC's md5, and to the adapter."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        source = json.dumps({"dvc": f"data/{entry['dataset']}", "md5": entry["md5"]})
+        dataset = Dataset(entry["dataset"], entry["md5"], source_type="dvc", source=source)
+        self._client.log_inputs(run_id, [DatasetInput(dataset)])
+        binding: dict[str, Any] = {
+            "dataset_name": entry["dataset"],
+            "dataset_digest": entry["md5"],
+            "model_id": self._model(entry["model_md5"]),
+        }
+        self._metrics(run_id, {**entry, "step": 0, "binding": binding}, b"")
+
+    def _model(self, md5: str) -> str | None:
+        """The newest logged model whose bytes have this version."""
+        experiments = [e.experiment_id for e in self._client.search_experiments()]
+        query = f"tags.`dvc.md5` = '{md5}'"
+        found = self._client.search_logged_models(experiments, query, max_results=1) if md5 else []
+        return found[0].model_id if found else None
+
+    def _end(self, run_id: str, entry: Entry, content: bytes) -> None:
+        self._client.set_terminated(run_id, entry["status"])
+
+
+def create_tables(database: Path) -> None:
+    """Create MLflow's tables once, under a lock: processes that meet an empty file at once fail."""
+    if database.is_file() and database.stat().st_size:
+        return
+    from mlflow.store.db.utils import _safe_initialize_tables, create_sqlalchemy_engine_with_retry
+
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(f"{database.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{database}")
+        _safe_initialize_tables(engine)
+        engine.dispose()
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether the process of an ``owner`` tag may still run; another host's is taken to."""
+    host, _, pid = owner.rpartition(":")
+    if not pid.isdigit():
+        return False
+    return host != socket.gethostname() or Path(f"/proc/{pid}").exists()

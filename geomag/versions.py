@@ -1,0 +1,86 @@
+"""DVC's own version names, read or computed without importing it."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from geomag.io import file_digest
+
+
+def tree_md5(entries: Iterable[tuple[str, str]]) -> str:
+    """The version of a folder from ``(relative path, md5)`` of its files, as DVC computes it.
+
+    >>> tree_md5([])
+    'd751713988987e9331980363e24189ce.dir'
+    """
+    listing = [{"md5": md5, "relpath": path} for path, md5 in sorted(entries)]
+    text = json.dumps(listing, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def path_md5(path: Path) -> str:
+    """The version DVC will write for a file or folder, by reading it."""
+    if path.is_file():
+        return file_digest(path, "md5")
+    files = (file for file in path.rglob("*") if file.is_file())
+    return tree_md5((file.relative_to(path).as_posix(), file_digest(file, "md5")) for file in files)
+
+
+def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | None:
+    """``(relative path, md5)`` of every file that ``<target>.dvc`` tracks.
+
+    Returns:
+        None when the listing is not in DVC's cache, as after a fresh clone.
+    """
+    pointer = root / f"{target}.dvc"
+    if not pointer.is_file():
+        return None
+    out = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]
+    listing = root / ".dvc" / "cache" / "files" / "md5" / out["md5"][:2] / out["md5"][2:]
+    if not listing.is_file():
+        return None
+    entries = json.loads(listing.read_text(encoding="utf-8"))
+    return [(entry["relpath"], entry["md5"]) for entry in entries]
+
+
+def dataset_versions(root: Path, names: Iterable[str], target: str = "data") -> dict[str, str]:
+    """Version of each sub-folder of the tracked ``data/``: what a stage that reads it records.
+
+    Taken from DVC's listing; where that is missing, from the dependencies in ``dvc.lock``. A
+    dataset that neither knows is left out.
+    """
+    tree = tracked_tree(root, target)
+    if tree is None:
+        locked = locked_paths(root)
+        return {name: locked[path] for name in names if (path := f"{target}/{name}") in locked}
+    found: dict[str, str] = {}
+    for name in names:
+        inside = [(path[len(name) + 1 :], md5) for path, md5 in tree if path.startswith(f"{name}/")]
+        if inside:
+            found[name] = tree_md5(inside)
+    return found
+
+
+def read_lock(root: Path) -> dict[str, dict[str, Any]]:
+    """The stages of ``dvc.lock``, or nothing when it does not exist yet."""
+    path = root / "dvc.lock"
+    if not path.is_file():
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+    tree = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
+    return dict(tree.get("stages", {}))
+
+
+def locked_paths(root: Path) -> dict[str, str]:
+    """Version of every path that ``dvc.lock`` names, outputs before dependencies."""
+    found: dict[str, str] = {}
+    stages = read_lock(root).values()
+    for part in ("deps", "outs"):
+        for stage in stages:
+            for entry in stage.get(part, []):
+                found[entry["path"]] = entry.get("md5", "")
+    return found
