@@ -1,0 +1,97 @@
+"""The obvious forms of the probe and the window search, to hold the fast ones against."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import LlavaForConditionalGeneration
+
+from geomag.magcrop.heatmap import ProbeInputs
+
+
+def eager_gradients(
+    model: LlavaForConditionalGeneration,
+    inputs: ProbeInputs,
+    *,
+    layer: int,
+    loss: str = "log_p",
+    targets: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``output_attentions=True`` and autograd: attention, gradient (``[B, heads, S, S]``), target."""
+    language = model.model.language_model
+    before = language.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        mask = inputs.attention_mask
+        out = language(
+            inputs_embeds=inputs.embeds.detach().requires_grad_(True),
+            attention_mask=torch.ones(inputs.embeds.shape[:2]) if mask is None else mask,
+            output_attentions=True,
+        )
+        logits = model.lm_head(out.last_hidden_state[:, -1])
+        targets = logits.argmax(dim=-1) if targets is None else targets
+        score = logits if loss == "logit" else logits.log_softmax(dim=-1)
+        value = score.gather(1, targets[:, None]).sum() * (-1 if loss == "ce_literal" else 1)
+        attention = out.attentions[layer]
+        (gradient,) = torch.autograd.grad(value, attention)
+    finally:
+        model.set_attn_implementation(before)
+    return attention.detach(), gradient, targets
+
+
+def eager_heatmap(
+    model: LlavaForConditionalGeneration,
+    inputs: ProbeInputs,
+    *,
+    layer: int = -1,
+    loss: str = "log_p",
+    heads: str = "mean",
+) -> Tensor:
+    """Eq 4 as written: the last row of ReLU(dL/dA) * A, heads merged, image columns ``[B, n]``."""
+    attention, gradient, _ = eager_gradients(model, inputs, layer=layer, loss=loss)
+    row = (gradient.relu() * attention)[:, :, -1, :]
+    row = row.mean(dim=1) if heads == "mean" else row.amax(dim=1)
+    return torch.stack([r[c] for r, c in zip(row, inputs.image_columns, strict=True)])
+
+
+def loop_sums(heatmap: np.ndarray, nw: int, nh: int) -> np.ndarray:
+    """Window totals, one slice at a time."""
+    rows, columns = heatmap.shape[0] - nh + 1, heatmap.shape[1] - nw + 1
+    return np.array(
+        [[heatmap[y : y + nh, x : x + nw].sum() for x in range(columns)] for y in range(rows)]
+    )
+
+
+def loop_vicrop(heatmap: np.ndarray, width: int, height: int, base: int) -> tuple[int, ...]:
+    """The reference search of model protocol 4.1, step by step."""
+    gh, gw = heatmap.shape
+    cx, cy = width / gw, height / gh
+    best, box = -np.inf, (0, 0, width, height)
+    for ratio in (1, 1.2, 1.4, 1.6, 1.8, 2):
+        nw, nh = min(int(base * ratio / cx), gw), min(int(base * ratio / cy), gh)
+        if nw == gw and nh == gh:
+            if ratio == 1:
+                return (0, 0, width, height)
+            continue
+        top, at = -np.inf, (0, 0)
+        for x in range(gw - nw + 1):
+            for y in range(gh - nh + 1):
+                if (total := heatmap[y : y + nh, x : x + nw].sum()) > top:
+                    top, at = total, (x, y)
+        x, y = at
+        around = [
+            heatmap[b : b + nh, a : a + nw].sum()
+            for a, b in ((x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1))
+            if 0 <= a <= gw - nw and 0 <= b <= gh - nh
+        ]
+        score = (top - np.mean(around)) / (nw * nh)
+        if score > best:
+            best, half = score, int(base * ratio) // 2
+            px = min(max(int(x * cx + cx * nw / 2), half), width - half)
+            py = min(max(int(y * cy + cy * nh / 2), half), height - half)
+            box = (
+                max(px - half, 0),
+                max(py - half, 0),
+                min(px + half, width),
+                min(py + half, height),
+            )
+    return box
