@@ -16,7 +16,7 @@ def eager_gradients(
     loss: str = "log_p",
     targets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``output_attentions=True`` and autograd: attention, gradient (``[B, heads, S, S]``), target."""
+    """``output_attentions=True`` and autograd: attention, gradient ``[B, h, S, S]``, targets."""
     language = model.model.language_model
     before = language.config._attn_implementation
     model.set_attn_implementation("eager")
