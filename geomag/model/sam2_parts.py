@@ -1,0 +1,156 @@
+"""SAM2's image side under SAM2's own names, so that real checkpoints load key by key.
+
+Encoder (Hiera + FPN), prompt encoder and mask decoder are the classes of the package ``sam2``;
+memory modules for video are left out. Model protocol 6.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from sam2.modeling.backbones.hieradet import Hiera
+from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
+from sam2.modeling.position_encoding import PositionEmbeddingSine
+from sam2.modeling.sam.mask_decoder import MaskDecoder
+from sam2.modeling.sam.prompt_encoder import PromptEncoder
+from sam2.modeling.sam.transformer import TwoWayTransformer
+from torch import Tensor, nn
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sam2Size:
+    """Shape of one SAM2 image model."""
+
+    image_px: int
+    embed_dim: int
+    num_heads: int
+    stages: tuple[int, int, int, int]
+    global_att_blocks: tuple[int, ...]
+    window_spec: tuple[int, int, int, int]
+    neck_width: int
+    window_background: tuple[int, int] = (7, 7)
+
+
+HIERA_LARGE = Sam2Size(
+    image_px=1024,
+    embed_dim=144,
+    num_heads=2,
+    stages=(2, 6, 36, 4),
+    global_att_blocks=(23, 33, 43),
+    window_spec=(8, 4, 16, 8),
+    neck_width=256,
+)
+HIERA_TINY = Sam2Size(
+    image_px=1024,
+    embed_dim=96,
+    num_heads=1,
+    stages=(1, 2, 7, 2),
+    global_att_blocks=(5, 7, 9),
+    window_spec=(8, 4, 14, 7),
+    neck_width=256,
+)
+
+
+def sample_size(*, image_px: int, embed_dim: int, neck_width: int) -> Sam2Size:
+    """A small SAM2 for the sample profile; ``image_px`` must be a multiple of 32."""
+    if image_px % 32:
+        raise ValueError(f"encoder.image_px must be a multiple of 32, got {image_px}")
+    return Sam2Size(
+        image_px=image_px,
+        embed_dim=embed_dim,
+        num_heads=1,
+        stages=(1, 1, 2, 1),
+        global_att_blocks=(3,),
+        window_spec=(8, 4, 4, 4),
+        neck_width=neck_width,
+    )
+
+
+class Sam2Parts(nn.Module):
+    """Image encoder, prompt encoder and mask decoder of SAM2."""
+
+    def __init__(self, size: Sam2Size) -> None:
+        super().__init__()
+        self.size = size
+        width = size.neck_width
+        trunk = Hiera(
+            embed_dim=size.embed_dim,
+            num_heads=size.num_heads,
+            stages=size.stages,
+            global_att_blocks=size.global_att_blocks,
+            window_pos_embed_bkg_spatial_size=size.window_background,
+            window_spec=size.window_spec,
+        )
+        neck = FpnNeck(
+            position_encoding=PositionEmbeddingSine(
+                num_pos_feats=width, normalize=True, scale=None, temperature=10000
+            ),
+            d_model=width,
+            backbone_channel_list=trunk.channel_list,
+            fpn_top_down_levels=[2, 3],
+            fpn_interp_model="nearest",
+        )
+        self.image_encoder = ImageEncoder(trunk=trunk, neck=neck, scalp=1)
+        grid = size.image_px // 16
+        self.sam_prompt_encoder = PromptEncoder(
+            embed_dim=width,
+            image_embedding_size=(grid, grid),
+            input_image_size=(size.image_px, size.image_px),
+            mask_in_chans=16,
+        )
+        self.sam_mask_decoder = MaskDecoder(
+            num_multimask_outputs=3,
+            transformer=TwoWayTransformer(
+                depth=2, embedding_dim=width, mlp_dim=8 * width, num_heads=8
+            ),
+            transformer_dim=width,
+            iou_head_depth=3,
+            iou_head_hidden_dim=256,
+            use_high_res_features=True,
+            iou_prediction_use_sigmoid=True,
+            pred_obj_scores=True,
+            pred_obj_scores_mlp=True,
+            use_multimask_token_for_obj_ptr=True,
+            dynamic_multimask_via_stability=False,  # acts in eval only: a train/eval mismatch
+        )
+        self.no_mem_embed = nn.Parameter(torch.zeros(1, 1, width))
+
+    def encode(self, pixels: Tensor) -> list[Tensor]:
+        """Multi-scale features ``f_img``, fine to coarse, ready for the decoder.
+
+        Args:
+            pixels: ``[B, 3, S, S]``, float, normalised with `MEAN` and `STD`, S = ``image_px``.
+
+        Returns:
+            ``[B, C/8, S/4, S/4]``, ``[B, C/4, S/8, S/8]``, ``[B, C, S/16, S/16]``.
+        """
+        s0, s1, s2 = self.image_encoder(pixels)["backbone_fpn"]
+        decoder = self.sam_mask_decoder
+        coarse = s2 + self.no_mem_embed.reshape(1, -1, 1, 1)
+        return [decoder.conv_s0(s0), decoder.conv_s1(s1), coarse]
+
+    def raw_pyramid(self, pixels: Tensor) -> list[Tensor]:
+        """FPN levels before the decoder's 1x1 convolutions, ``C`` channels each, fine to coarse."""
+        s0, s1, s2 = self.image_encoder(pixels)["backbone_fpn"]
+        return [s0, s1, s2 + self.no_mem_embed.reshape(1, -1, 1, 1)]
+
+    def point_prompts(self, points: Tensor) -> Tensor:
+        """Sparse prompt embeddings ``[K, 2, C]`` of one positive point each.
+
+        Args:
+            points: ``[K, 2]``, x and y in pixels of the square input.
+        """
+        labels = torch.ones(len(points), 1, device=points.device)
+        sparse, _ = self.sam_prompt_encoder(
+            points=(points[:, None, :], labels), boxes=None, masks=None
+        )
+        return sparse  # type: ignore[no-any-return]
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """ImageNet normalisation of ``[B, 3, H, W]`` in [0, 1], as SAM2 expects it."""
+    mean = pixels.new_tensor(MEAN).view(1, 3, 1, 1)
+    std = pixels.new_tensor(STD).view(1, 3, 1, 1)
+    return (pixels - mean) / std

@@ -1,0 +1,53 @@
+"""The sample profile's LLaVA: the same classes as LLaVA-1.5-7B, a few million parameters."""
+
+import torch
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerBase,
+)
+
+from geomag.config.schema import VlmConfig
+
+SPARE_ROWS = 64
+
+
+def tiny_llava(
+    config: VlmConfig, tokenizer: PreTrainedTokenizerBase, *, seed: int
+) -> LlavaForConditionalGeneration:
+    """A randomly initialised LLaVA of the configured size, with spare embedding rows."""
+    rows = -(-(len(tokenizer) + SPARE_ROWS) // 64) * 64
+    vision = CLIPVisionConfig(
+        hidden_size=config.vision_width,
+        intermediate_size=2 * config.vision_width,
+        num_hidden_layers=config.vision_layers,
+        num_attention_heads=config.vision_heads,
+        image_size=config.image_px,
+        patch_size=config.patch_px,
+    )
+    text = LlamaConfig(
+        hidden_size=config.text_width,
+        intermediate_size=2 * config.text_width,
+        num_hidden_layers=config.text_layers,
+        num_attention_heads=config.text_heads,
+        num_key_value_heads=config.text_heads,
+        vocab_size=rows,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        max_position_embeddings=1024,
+    )
+    llava = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=(config.image_px // config.patch_px) ** 2,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+        tie_word_embeddings=False,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LlavaForConditionalGeneration(llava)

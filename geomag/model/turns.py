@@ -1,0 +1,95 @@
+"""Many questions about one image in one row: they share the image's tokens and do not see each other.
+
+The image stands before the question in LLaVA's frame, so its keys and values are the same for every
+question (model protocol 3.3). A block mask makes each turn equal to a row of its own at a fraction
+of the cost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geomag.model.vlm import IGNORE, Packed, Vlm
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question about an image and its answer, as token ids."""
+
+    question: Sequence[int]
+    """What follows the image in the framed prompt."""
+    answer: Sequence[int]
+    """Ends with the end token in training."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedTurns:
+    """Rows of shared images with their turns, padded on the right."""
+
+    packed: Packed
+    last_prompt: Tensor
+    """``[T, 2]``: (row, column) of each turn's last prompt position, in order of the input."""
+
+
+def pack_turns(
+    vlm: Vlm, head: Sequence[int], visual: Sequence[Tensor], turns: Sequence[Sequence[Turn]]
+) -> PackedTurns:
+    """Merge ``head``, the image's tokens and all its turns into one row per image.
+
+    Args:
+        vlm: Gives the embedding table.
+        head: Ids before the image, the same in every row.
+        visual: Per row ``[n_i, D]``.
+        turns: Per row, its questions and answers.
+    """
+    device = vlm.device
+    lengths = [
+        len(head) + len(v) + sum(len(t.question) + len(t.answer) for t in row)
+        for v, row in zip(visual, turns, strict=True)
+    ]
+    n_rows, size = len(lengths), max(lengths)
+    ids = torch.zeros(n_rows, size, dtype=torch.long)
+    block = torch.full((n_rows, size), -1, dtype=torch.long)  # 0: shared, 1..: a turn, -1: padding
+    positions = torch.zeros(n_rows, size, dtype=torch.long)
+    labels = torch.full((n_rows, size), IGNORE, dtype=torch.long)
+    columns = torch.zeros(n_rows, size, dtype=torch.bool)
+    last: list[tuple[int, int]] = []
+    for r, (tokens, row) in enumerate(zip(visual, turns, strict=True)):
+        shared = len(head) + len(tokens)
+        ids[r, : len(head)] = torch.tensor(head)
+        columns[r, len(head) : shared] = True
+        block[r, :shared] = 0
+        positions[r, :shared] = torch.arange(shared)
+        at = shared
+        for number, turn in enumerate(row, start=1):
+            text = [*turn.question, *turn.answer]
+            end = at + len(text)
+            ids[r, at:end] = torch.tensor(text)
+            block[r, at:end] = number
+            positions[r, at:end] = torch.arange(shared, shared + len(text))
+            labels[r, at + len(turn.question) : end] = torch.tensor(list(turn.answer))
+            last.append((r, at + len(turn.question) - 1))
+            at = end
+    embeds = vlm.llava.get_input_embeddings()(ids.to(device))
+    embeds = embeds.masked_scatter(
+        columns[..., None].to(device), torch.cat(list(visual)).to(embeds.dtype)
+    )
+    packed = Packed(
+        embeds,
+        _may_look(block).to(device),
+        positions.to(device),
+        columns.to(device),
+        labels.to(device),
+    )
+    return PackedTurns(packed, torch.tensor(last, device=device))
+
+
+def _may_look(block: Tensor) -> Tensor:
+    """``[B, 1, S, S]``: causal, within the shared part and the own turn; padding sees itself."""
+    size = block.shape[1]
+    causal = torch.ones(size, size, dtype=torch.bool).tril()
+    same = block[:, :, None] == block[:, None, :]
+    shared = (block[:, None, :] == 0) & (block[:, :, None] > 0)
+    return ((same | shared) & causal)[:, None]

@@ -1,0 +1,120 @@
+"""Resumable training state: one folder a checkpoint, whole or absent, tied to what it was made from."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from geomag.errors import ResumeError
+from geomag.io import write_json
+
+MARKER = "complete.json"
+
+
+def save_checkpoint(
+    root: Path,
+    *,
+    update: int,
+    parameters: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    identity: dict[str, str],
+) -> Path:
+    """Write ``root/update-N`` under a temporary name, marker last, rename, then drop older ones.
+
+    Args:
+        root: Folder of the run's checkpoints, outside any pipeline output.
+        update: Optimizer updates done.
+        parameters: Trainable tensors by name.
+        optimizer: AdamW over exactly those tensors, in the same order.
+        identity: Digests of configuration and inputs; a resume must match them.
+    """
+    final = root / f"update-{update:07d}"
+    temporary = root / f".tmp-{update}-{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_file(
+        {k: v.detach().contiguous() for k, v in parameters.items()},
+        temporary / "parameters.safetensors",
+    )
+    save_file(_optimizer_tensors(optimizer, list(parameters)), temporary / "optimizer.safetensors")
+    _sync(temporary)
+    write_json(temporary / MARKER, {"update": update, "identity": identity})
+    shutil.rmtree(final, ignore_errors=True)
+    temporary.rename(final)
+    for older in sorted(root.glob("update-*"))[:-2]:
+        shutil.rmtree(older)
+    return final
+
+
+def latest_checkpoint(root: Path) -> Path | None:
+    """The newest folder that carries its marker; half-written ones are ignored."""
+    whole = [p for p in sorted(root.glob("update-*")) if (p / MARKER).is_file()]
+    return whole[-1] if whole else None
+
+
+def load_checkpoint(
+    folder: Path,
+    *,
+    parameters: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    identity: dict[str, str],
+) -> int:
+    """Restore tensors and optimizer in place; returns the updates done.
+
+    Raises:
+        ResumeError: If the checkpoint was made from other settings, data or parameter names.
+    """
+    marker: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    if marker["identity"] != identity:
+        changed = sorted(
+            k
+            for k in {*identity, *marker["identity"]}
+            if marker["identity"].get(k) != identity.get(k)
+        )
+        raise ResumeError(
+            str(folder),
+            f"made from other {', '.join(changed)}",
+            remedy="remove it to start over, or restore the inputs",
+        )
+    saved = load_file(folder / "parameters.safetensors")
+    if set(saved) != set(parameters):
+        raise ResumeError(
+            str(folder), "holds other parameter names", remedy="remove it to start over"
+        )
+    with torch.no_grad():
+        for name, tensor in parameters.items():
+            tensor.copy_(saved[name])
+    _restore_optimizer(optimizer, list(parameters), load_file(folder / "optimizer.safetensors"))
+    return int(marker["update"])
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{names[index]}/{key}": value.detach().clone().contiguous()
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, names: list[str], tensors: dict[str, Tensor]
+) -> None:
+    tree = optimizer.state_dict()
+    place = {name: index for index, name in enumerate(names)}
+    tree["state"] = {}
+    for key, value in tensors.items():
+        name, _, field = key.rpartition("/")
+        tree["state"].setdefault(place[name], {})[field] = value
+    optimizer.load_state_dict(tree)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())

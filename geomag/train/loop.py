@@ -1,0 +1,209 @@
+"""The one training loop: batch, losses, backward, step, log, save.
+
+Everything random in an update depends on (seed, update) alone, so a run that was stopped at any
+update continues to the same bits.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from geomag.seeds import seed_of
+from geomag.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+
+MAX_BAD_UPDATES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSettings:
+    """Optimisation of one job (model protocol 9)."""
+
+    steps: int
+    batch: int
+    micro_batch: int
+    lr: float
+    warmup: int
+    schedule: Literal["linear", "cosine"] = "linear"
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    seed: int = 0
+    save_every: int = 200
+    log_every: int = 20
+
+
+class Job(Protocol):
+    """What a training needs to know about its module and records."""
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Trainable tensors by name, in a fixed order."""
+        ...
+
+    def batch(self, update: int, size: int) -> Sequence[Any]:
+        """The samples of an update, a function of the update's number alone."""
+        ...
+
+    def losses(self, samples: Sequence[Any]) -> dict[str, Tensor]:
+        """Named losses; ``total`` is what is minimised."""
+        ...
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the state is saved
+    """A signal asked to stop; the checkpoint is written and the next run resumes."""
+
+
+def learning_rate(settings: LoopSettings, update: int) -> float:
+    """Rate of an update: linear warm-up, then linear or cosine decay to 0.
+
+    >>> s = LoopSettings(steps=10, batch=1, micro_batch=1, lr=1.0, warmup=2)
+    >>> [round(learning_rate(s, u), 3) for u in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.125]
+    """
+    if update < settings.warmup:
+        return settings.lr * (update + 1) / settings.warmup
+    left = (settings.steps - update) / max(1, settings.steps - settings.warmup)
+    if settings.schedule == "cosine":
+        return settings.lr * 0.5 * (1 - math.cos(left * math.pi))
+    return settings.lr * left
+
+
+def train(
+    job: Job,
+    settings: LoopSettings,
+    *,
+    checkpoints: Path,
+    identity: dict[str, str],
+    log: Callable[[int, dict[str, float]], None],
+) -> None:
+    """Train to ``settings.steps`` updates, from the newest checkpoint if there is one.
+
+    Args:
+        job: Module, records and losses.
+        settings: Optimisation.
+        checkpoints: Folder of resumable state.
+        identity: Digests that a checkpoint must share to be resumed.
+        log: Called with (updates done, means since the last call) every ``log_every`` updates.
+
+    Raises:
+        Stopped: After SIGTERM or SIGINT, once the state is saved.
+        FloatingPointError: When the loss stays non-finite; the last good state is kept.
+    """
+    parameters = job.parameters()
+    optimizer = torch.optim.AdamW(
+        list(parameters.values()),
+        lr=settings.lr,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
+    )
+    start = 0
+    if newest := latest_checkpoint(checkpoints):
+        start = load_checkpoint(
+            newest, parameters=parameters, optimizer=optimizer, identity=identity
+        )
+
+    def save(update: int) -> None:
+        save_checkpoint(
+            checkpoints,
+            update=update,
+            parameters=parameters,
+            optimizer=optimizer,
+            identity=identity,
+        )
+
+    meter, bad = _Meter(settings.steps, start), 0
+    with _stop_signals() as stop:
+        for update in range(start, settings.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, update)
+            torch.manual_seed(seed_of(settings.seed, "update", update))
+            values = _backward(job, settings, update)
+            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), settings.clip)
+            if bool(torch.isfinite(norm)):
+                optimizer.step()
+                bad = 0
+            else:
+                bad += 1
+                if bad >= MAX_BAD_UPDATES:
+                    raise FloatingPointError(
+                        f"the loss is not finite for {bad} updates (update {update}); "
+                        "lower train.lr; the last checkpoint is kept"
+                    )
+            optimizer.zero_grad(set_to_none=True)
+            meter.add(values)
+            done = update + 1
+            if done % settings.log_every == 0 or done == settings.steps:
+                log(done, meter.read(done))
+            if stop():
+                save(done)
+                raise Stopped(
+                    f"stopped after update {done} of {settings.steps}; run again to resume"
+                )
+            if done % settings.save_every == 0 and done < settings.steps:
+                save(done)
+
+
+def _backward(job: Job, settings: LoopSettings, update: int) -> dict[str, float]:
+    samples = job.batch(update, settings.batch)
+    n_micro = settings.batch // settings.micro_batch
+    values: dict[str, float] = {}
+    for index in range(n_micro):
+        part = samples[index * settings.micro_batch : (index + 1) * settings.micro_batch]
+        losses = job.losses(part)
+        (losses["total"] / n_micro).backward()
+        for name, value in losses.items():
+            values[name] = values.get(name, 0.0) + float(value.detach()) / n_micro
+    return values
+
+
+class _Meter:
+    """Means of losses since the last reading, with speed and time left."""
+
+    def __init__(self, steps: int, start: int) -> None:
+        self._steps = steps
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._since = time.monotonic()
+        self._first, self._begun = start, self._since
+
+    def add(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+
+    def read(self, done: int) -> dict[str, float]:
+        means = {name: total / self._count for name, total in self._sums.items()}
+        now = time.monotonic()
+        pace = (now - self._begun) / max(1, done - self._first)
+        means["updates_per_s"] = self._count / max(1e-9, now - self._since)
+        means["seconds_left"] = pace * (self._steps - done)
+        self._sums, self._count, self._since = {}, 0, now
+        return means
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a flag that is read between updates."""
+    asked = False
+
+    def handler(_signum: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    try:
+        before = {s: signal.signal(s, handler) for s in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: nobody sends us signals there
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

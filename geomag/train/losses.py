@@ -1,0 +1,51 @@
+"""Losses of the joint training (model protocol 9): CE, BCE, Dice, and our attention alignment."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from geomag.model.vlm import IGNORE, Packed
+
+
+def answer_loss(lm_head: torch.nn.Module, states: Tensor, packed: Packed) -> Tensor:
+    """Cross-entropy on answer tokens only; the head runs on their predicting positions only.
+
+    Args:
+        lm_head: ``[D] -> [V]``.
+        states: ``[B, S, D]``, post-norm.
+        packed: Holds the labels.
+    """
+    targets = packed.labels[:, 1:]
+    wanted = targets != IGNORE
+    logits = lm_head(states[:, :-1][wanted])
+    return F.cross_entropy(logits.float(), targets[wanted])
+
+
+def bce_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over pixels and over masks, fp32; both ``[K, h, w]``."""
+    return F.binary_cross_entropy_with_logits(logits.float(), truth.float())
+
+
+def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """``1 - (2 sum(pt)/1000 + 1e-6) / (sum p/1000 + sum t/1000 + 1e-6)``, mean over masks (LISA)."""
+    p = logits.float().sigmoid().flatten(1)
+    t = truth.float().flatten(1)
+    both = (p * t).sum(1) / 1000
+    each = p.sum(1) / 1000 + t.sum(1) / 1000
+    return (1 - (2 * both + 1e-6) / (each + 1e-6)).mean()
+
+
+def alignment_loss(attention: Tensor, target: Tensor) -> Tensor:
+    """``-log`` of the attention mass inside the target; ours, not the paper's (DESIGN 5).
+
+    Args:
+        attention: ``[B, S]``, one row of head-mean attention per sample.
+        target: ``[B, S]``, share of each column's cell that the target covers, 0 on text.
+
+    Returns:
+        Mean over the samples whose target is not empty; 0 when there is none.
+    """
+    has_target = target.sum(1) > 0
+    mass = (attention * target.clamp(max=1)).sum(1)
+    losses = -(mass + 1e-6).log()
+    return (losses * has_target).sum() / has_target.sum().clamp(min=1)
