@@ -34,6 +34,17 @@ class TextEncoderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptConfig:
+    """Wording that may differ between profiles; the templates are in `geomag.data.prompts`."""
+
+    scene: Literal["classes", "short"] = "short"
+    """``classes``: the prompt lists all display names; ``short``: it does not."""
+    probe: Literal["task", "short", "where"] = "task"
+    """What the Eq 4 probe asks in referring tasks (model protocol 3.2)."""
+    box_decimals: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VlmConfig:
     """The LLaVA-class model: sizes when trained here, a folder when pretrained."""
 
@@ -224,6 +235,7 @@ class Profile:
     """CPU threads of one process; 0: what the environment says, else all cores."""
     data: DataConfig = field(default_factory=DataConfig)
     text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    prompt: PromptConfig = field(default_factory=PromptConfig)
     vlm: VlmConfig = field(default_factory=VlmConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
