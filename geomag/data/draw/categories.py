@@ -33,7 +33,7 @@ class Category:
 
 def _lane(width: float, rgb: Rgb, dashes: Rgb | None = None) -> Category:
     draw = partial(sprites.lane, width=width, dashes=dashes)
-    return Category(draw=draw, smallest=690, largest=720, rgb=rgb, crosses=True, carries=True)
+    return Category(draw=draw, smallest=980, largest=1000, rgb=rgb, crosses=True, carries=True)
 
 
 DIOR: dict[str, Category] = {
@@ -87,9 +87,9 @@ DIOR: dict[str, Category] = {
 """The 20 classes of DIOR by display name (region protocol 3.5)."""
 
 LAND_USE: dict[str, Category] = {
-    "road": _lane(0.055, (92, 92, 98), (236, 236, 232)),
-    "sidewalk": _lane(0.02, (206, 200, 188)),
-    "bikeway": _lane(0.022, (190, 96, 84)),
+    "road": _lane(0.038, (92, 92, 98), (236, 236, 232)),
+    "sidewalk": _lane(0.014, (206, 200, 188)),
+    "bikeway": _lane(0.015, (190, 96, 84)),
     "water": Category(draw=sprites.patch, smallest=70, largest=170, rgb=(40, 92, 158)),
     "impervious surface": Category(
         draw=sprites.patch, smallest=60, largest=140, rgb=(176, 172, 166), carries=True

@@ -14,7 +14,7 @@ from geomag.data.draw.textures import add_grain, ground
 from geomag.geometry import BoolMask, PixelBox
 
 _GROUNDS = ("grass", "bare land", "water", "asphalt", "sand")
-_LAND_GROUNDS = ("grass", "bare land", "asphalt")
+_LAND_GROUNDS = ("grass", "bare land", "sand")
 _PLACES = (
     ("upper left", "top", "upper right"),
     ("left", "center", "right"),
