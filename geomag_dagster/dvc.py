@@ -1,0 +1,158 @@
+"""The runner: one DVC stage in a process group of its own, then what ``dvc.lock`` says of it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from geomag.versions import read_lock
+from geomag_dagster.inputs import Snapshot, differing, snapshot
+from geomag_dagster.stages import Stage
+
+BUSY = ("is busy", "Unable to acquire lock")
+"""What DVC prints when a path or the project is in use by another command: it passes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """A stage that is up to date, whether its command ran or DVC found nothing to do."""
+
+    versions: dict[str, str]
+    """DVC's md5 of each output, as ``dvc.lock`` records it."""
+    ran: bool
+    """False when nothing it depends on had changed."""
+    seconds: float
+    """Wall time, DVC's own included."""
+    log: Path
+    """All that the command printed."""
+    run_url: str
+    """Page of the MLflow run that the command made, or empty."""
+
+    @property
+    def version(self) -> str:
+        """One version for all outputs."""
+        if len(self.versions) == 1:
+            return next(iter(self.versions.values()))
+        lines = sorted(f"{path}:{md5}" for path, md5 in self.versions.items())
+        return hashlib.md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
+
+
+class DvcResource(dg.ConfigurableResource[Any]):
+    """Runs stages of the project at ``root`` through the DVC command line."""
+
+    root: str
+    grace_s: float = 60.0
+    """Seconds between the interrupt and the kill of a stage that is stopped."""
+    busy_retries: int = 20
+    busy_wait_s: float = 15.0
+
+    def run(self, stage: Stage, *, extra_env: dict[str, str] | None = None) -> StageResult:
+        """Bring one stage up to date, without its upstream: Dagster orders those.
+
+        Raises:
+            dagster.Failure: The command failed, or an input changed while it ran.
+            dagster.RetryRequested: Another DVC command uses a path of this stage.
+        """
+        started = time.monotonic()
+        root = Path(self.root)
+        log = root / "work" / "logs" / f"{stage.name}.log"
+        marker = root / "work" / "dvc-force" / stage.name
+        before = snapshot(root, stage.deps)
+        code = self._supervised(stage, log, force=marker.is_file(), extra_env=extra_env or {})
+        printed = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        if code:
+            self._refuse(stage, code, printed, log)
+        ran = f"Running stage '{stage.name}'" in printed
+        if ran:
+            self._check_inputs(stage, before, marker, log)
+        marker.unlink(missing_ok=True)
+        return StageResult(
+            versions=self.versions(stage),
+            ran=ran,
+            seconds=time.monotonic() - started,
+            log=log,
+            run_url=_run_url(root, stage),
+        )
+
+    def versions(self, stage: Stage) -> dict[str, str]:
+        """The md5 of each output in ``dvc.lock``, which another process may just be rewriting."""
+        for _ in range(100):
+            try:
+                entry = read_lock(Path(self.root)).get(stage.name, {})
+            except (yaml.YAMLError, AttributeError):
+                entry = {}
+            found = {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
+            if set(found) == set(stage.outs):
+                return found
+            time.sleep(0.05)
+        raise dg.Failure(
+            f"dvc.lock has no complete entry for {stage.name}; run `dvc repro {stage.name}`"
+        )
+
+    def _supervised(
+        self, stage: Stage, log: Path, *, force: bool, extra_env: dict[str, str]
+    ) -> int:
+        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
+        guard = [sys.executable, "-m", "geomag_dagster.supervise", "--log", str(log)]
+        guard += ["--grace", str(self.grace_s), "--parent", str(os.getpid()), "--"]
+        lease = [int(fd) for fd in os.environ.get("GEOMAG_LEASE_FDS", "").split(",") if fd]
+        process = subprocess.Popen(
+            [*guard, *dvc, *(["--force"] if force else [])],
+            cwd=self.root,
+            env={**os.environ, **stage_env(), **extra_env},
+            stdin=subprocess.DEVNULL,
+            pass_fds=lease,
+        )
+        try:
+            return process.wait()
+        except BaseException:  # an interrupt from Dagster: stop the stage in order, then go on up
+            process.terminate()
+            process.wait(self.grace_s + 10)
+            raise
+
+    def _refuse(self, stage: Stage, code: int, printed: str, log: Path) -> None:
+        tail = "\n".join(printed.splitlines()[-12:])
+        if any(phrase in printed for phrase in BUSY):
+            raise dg.RetryRequested(self.busy_retries, seconds_to_wait=self.busy_wait_s)
+        raise dg.Failure(
+            f"stage {stage.name} ended with exit code {code}\n{tail}",
+            metadata={"log": dg.MetadataValue.path(str(log)), "last lines": tail},
+        )
+
+    def _check_inputs(self, stage: Stage, before: Snapshot, marker: Path, log: Path) -> None:
+        changed = differing(before, snapshot(Path(self.root), stage.deps))
+        if changed:
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.write_text("\n".join(changed), encoding="utf-8")
+            raise dg.Failure(
+                f"{', '.join(changed)} changed while {stage.name} ran, and dvc.lock records the "
+                "new state. The next attempt runs the stage again",
+                metadata={"log": dg.MetadataValue.path(str(log))},
+            )
+
+
+def stage_env() -> dict[str, str]:
+    """What every stage's process needs: the venv first on PATH, and tools that call nobody."""
+    venv = str(Path(sys.executable).parent)
+    return {
+        "PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GX_ANALYTICS_ENABLED": "False",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+    }
+
+
+def _run_url(root: Path, stage: Stage) -> str:
+    path = root / "work" / "mlflow-runs" / f"{stage.name}.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["url"]) if path.is_file() else ""

@@ -1,0 +1,92 @@
+"""Run a command in a process group that never outlives whoever asked for it.
+
+``python -m geomag_dagster.supervise --log FILE --grace SECONDS -- COMMAND...``
+
+The command writes to a file, never to a pipe, so a reader that dies cannot break its prints; what
+it writes is copied to our own output as it comes. When our parent dies, or we get SIGTERM or
+SIGINT, the group gets SIGINT, which lets a training save its state, and after the grace SIGKILL.
+A GPU lease that we inherited ends with us, hence after the last of the group.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel for SIGTERM when the process ``parent``, which started us, ends.
+
+    A parent that is gone already leaves us to another one: then we stop at once.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(128 + signal.SIGTERM)
+
+
+def supervise(command: list[str], *, log: Path, grace_s: float, parent: int) -> int:
+    """Run ``command`` to its end; returns its exit code, 128 + signal if a signal ended it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    die_with_parent(parent)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out, log.open("rb") as seen:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED) and None,
+        )
+        deadline = None
+        while process.poll() is None:
+            arrived = signal.sigtimedwait(WATCHED, 0.2)
+            _copy(seen)
+            if arrived and arrived.si_signo != signal.SIGCHLD and deadline is None:
+                deadline = time.monotonic() + grace_s
+                _signal_group(process.pid, signal.SIGINT)
+            if deadline is not None and time.monotonic() > deadline:
+                _signal_group(process.pid, signal.SIGKILL)
+        _signal_group(process.pid, signal.SIGKILL)  # what the command left behind
+        _copy(seen)
+    code = process.returncode
+    return 128 - code if code < 0 else code
+
+
+def _copy(seen: object) -> None:
+    while chunk := seen.read(1 << 16):  # type: ignore[attr-defined]
+        try:
+            os.write(1, chunk)
+        except OSError:  # nobody reads us any more; the file has it all
+            return
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def main() -> int:
+    """Parse, supervise, pass the exit code on."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--grace", type=float, default=60.0)
+    parser.add_argument("--parent", type=int, default=os.getppid())
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    chosen = parser.parse_args()
+    command = chosen.command[1:] if chosen.command[:1] == ["--"] else chosen.command
+    return supervise(command, log=chosen.log, grace_s=chosen.grace, parent=chosen.parent)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
