@@ -94,9 +94,7 @@ class Canvas:
         """Where the sprite would lie, centred at ``(x, y)``, ``angle`` in radians; None if outside."""
         cos, sin = float(np.cos(angle)) * length, float(np.sin(angle)) * length
         turn = np.array([[cos, -sin, x], [sin, cos, y]])
-        shapes = [
-            np.rint(p @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for p in sprite.outline
-        ]
+        shapes = [np.rint(p @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for p in sprite.outline]
         every = np.concatenate(shapes)
         x0, y0 = (int(v) for v in np.maximum(every.min(axis=0), 0))
         x1, y1 = (int(v) for v in every.max(axis=0) + 1)
@@ -165,9 +163,7 @@ class Canvas:
         view = self.image[window]
         np.copyto(view, view >> 1, where=dark[:, :, None])
 
-    def spread(
-        self, rng: np.random.Generator, kind: str, shapes: list[NDArray[np.int32]]
-    ) -> None:
+    def spread(self, rng: np.random.Generator, kind: str, shapes: list[NDArray[np.int32]]) -> None:
         """Lay another ground inside polygons (picture pixels), under everything drawn so far."""
         every = np.concatenate(shapes)
         x0, y0 = (int(v) for v in np.maximum(every.min(axis=0), 0))

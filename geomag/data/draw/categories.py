@@ -112,7 +112,9 @@ LAND_USE: dict[str, Category] = {
     "trailer": Category(draw=sprites.trailer, smallest=32, largest=46, colours=_VIVID),
     "van": Category(draw=sprites.van, smallest=20, largest=26, colours=_VIVID),
     "car": Category(draw=sprites.car, smallest=14, largest=19, colours=_VIVID),
-    "road marking": Category(draw=sprites.road_marking, smallest=16, largest=30, rgb=(246, 246, 244)),
+    "road marking": Category(
+        draw=sprites.road_marking, smallest=16, largest=30, rgb=(246, 246, 244)
+    ),
 }
 """Land-use classes of RefSegRS and RSVQA, broad ones first: they are drawn in this order."""
 

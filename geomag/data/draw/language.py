@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from geomag.data.draw.captions import captions
 from geomag.data.draw.matching import (
     NEAR,
     Traits,
@@ -24,7 +25,7 @@ from geomag.data.draw.matching import (
 from geomag.data.draw.questions import Question, questions
 from geomag.data.draw.scene import Scene
 
-__all__ = ["Description", "Expression", "Group", "Question", "describe", "questions", "refer", "refer_group"]  # noqa: E501  # fmt: skip
+__all__ = ["Description", "Expression", "Group", "Question", "captions", "describe", "questions", "refer", "refer_group"]  # noqa: E501  # fmt: skip
 
 _PLACED = (
     "{the} {noun} on the {place}",
@@ -62,9 +63,7 @@ class Description:
     phrases: tuple[str, ...]
 
 
-def refer(
-    scene: Scene, rng: np.random.Generator, *, index: int | None = None
-) -> Expression | None:
+def refer(scene: Scene, rng: np.random.Generator, *, index: int | None = None) -> Expression | None:
     """An expression that fits exactly one object: minimal, or with one attribute to spare.
 
     Args:
@@ -163,7 +162,9 @@ def describe(scene: Scene, rng: np.random.Generator) -> Description:
         members = matches(Traits(category=category), scene)
         colours = {scene.objects[k].colour for k in members}
         shared = colours.pop() if len(colours) == 1 and rng.random() < 0.7 else ""
-        groups.append((counted(len(members), " ".join(w for w in (shared, category) if w)), members))
+        groups.append(
+            (counted(len(members), " ".join(w for w in (shared, category) if w)), members)
+        )
     order = [groups[int(k)] for k in rng.permutation(len(groups))]
     tagged = [_tag(scene, phrase, members, rng) for phrase, members in order]
     opening = ("An aerial view of", "The image shows")[int(rng.integers(2))]
@@ -175,9 +176,7 @@ def describe(scene: Scene, rng: np.random.Generator) -> Description:
     )
 
 
-def _tag(
-    scene: Scene, phrase: str, members: tuple[int, ...], rng: np.random.Generator
-) -> str:
+def _tag(scene: Scene, phrase: str, members: tuple[int, ...], rng: np.random.Generator) -> str:
     text = f"<p> {phrase} </p> [SEG]"
     item = scene.objects[members[0]]
     if len(members) == 1 and has_clear_place(item, scene) and rng.random() < 0.5:

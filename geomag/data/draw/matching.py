@@ -139,7 +139,7 @@ def noun(traits: Traits) -> str:
 
 
 def counted(count: int, name: str) -> str:
-    """"two ships", "a ship"; ten and more are "many"."""
+    """ "two ships", "a ship"; ten and more are "many"."""
     if count == 1:
         return article(name)
     return f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} {plural(name)}"

@@ -74,9 +74,7 @@ def _presence(scene: Scene, rng: np.random.Generator) -> Question | None:
             opening = _pick(rng, ("Is {} present{}?", "Is there {}{}?"))
             if " of " in text or "next to" in text:
                 opening = "Is there {}{}?"
-            return Question(
-                "presence", opening.format(article(text), _suffix(rng)), _yes(holds)
-            )
+            return Question("presence", opening.format(article(text), _suffix(rng)), _yes(holds))
     return None
 
 
@@ -150,9 +148,7 @@ def _count(scene: Scene, rng: np.random.Generator) -> Question | None:
     traits = _random_traits(scene, rng)
     words = " ".join(w for w in (traits.size, traits.colour, plural(traits.category)) if w)
     form = _pick(rng, ("How many {} are there{}?", "What is the number of {}{}?"))
-    return Question(
-        "count", form.format(words, _suffix(rng)), str(len(matches(traits, scene)))
-    )
+    return Question("count", form.format(words, _suffix(rng)), str(len(matches(traits, scene))))
 
 
 def _area(scene: Scene, rng: np.random.Generator) -> Question | None:

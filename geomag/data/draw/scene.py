@@ -123,7 +123,9 @@ def _add_object(
             x, y = rng.uniform(reach, 1 - reach, 2) * (canvas.width, canvas.height)
         else:
             turn, reach = float(rng.uniform(0, 2 * np.pi)), length * 0.5
-            x = rng.uniform(min(reach, canvas.width / 2), max(canvas.width - reach, canvas.width / 2))
+            x = rng.uniform(
+                min(reach, canvas.width / 2), max(canvas.width - reach, canvas.width / 2)
+            )
             y = rng.uniform(
                 min(reach, canvas.height / 2), max(canvas.height - reach, canvas.height / 2)
             )

@@ -60,9 +60,7 @@ def ground_track_field(rng: Rng, rgb: Rgb) -> Sprite:
     strokes += [Stroke(rectangle(0.08, 0.26, x=x), lighter(_TURF, 22)) for x in (-0.2, -0.04, 0.12)]
     strokes += [Stroke(_frame(0.46, 0.26), _WHITE, 0.015)]
     strokes.append(Stroke(polyline((0, -0.13), (0, 0.13)), _WHITE, 0.015))
-    return Sprite(
-        outline=(oval(1, 0.56),), rgb=(186, 78, 62), strokes=tuple(strokes), pad="land"
-    )
+    return Sprite(outline=(oval(1, 0.56),), rgb=(186, 78, 62), strokes=tuple(strokes), pad="land")
 
 
 def stadium(rng: Rng, rgb: Rgb) -> Sprite:

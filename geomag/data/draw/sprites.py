@@ -65,7 +65,11 @@ def trailer(rng: Rng, rgb: Rgb) -> Sprite:
     ribs = tuple(Stroke(rectangle(0.03, 0.3, x=x), lighter(rgb, -60)) for x in (-0.3, -0.05, 0.2))
     bar = rectangle(0.14, 0.06, x=0.43)
     return Sprite(
-        outline=(rectangle(0.88, 0.34, x=-0.06), bar), rgb=rgb, strokes=ribs, pad="land", shadow=0.08
+        outline=(rectangle(0.88, 0.34, x=-0.06), bar),
+        rgb=rgb,
+        strokes=ribs,
+        pad="land",
+        shadow=0.08,
     )
 
 

@@ -1,0 +1,134 @@
+"""Whole-scene classes: one drawing per meaning, shared by AID, RESISC45, UC Merced and Sydney."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from geomag.data.draw import built_places as built
+from geomag.data.draw import natural_places as natural
+from geomag.data.draw.canvas import Canvas
+from geomag.data.draw.layout import Place
+from geomag.data.draw.scene import Scene, finish
+from geomag.data.draw.textures import ground
+
+Recipe = Callable[[Place], None]
+
+_PLACES: dict[str, tuple[Recipe, str]] = {
+    "airplane": (built.airplane, "concrete"),
+    "airport": (built.airport, "grass"),
+    "bare land": (natural.bare_land, "bare land"),
+    "baseball field": (built.baseball_field, "grass"),
+    "basketball court": (built.basketball_court, "grass"),
+    "beach": (natural.beach, "sand"),
+    "bridge": (built.bridge, "grass"),
+    "buildings": (built.buildings, "asphalt"),
+    "center": (built.center, "grass"),
+    "chaparral": (natural.chaparral, "scrub"),
+    "church": (built.church, "grass"),
+    "circular farmland": (natural.circular_farmland, "scrub"),
+    "cloud": (natural.cloud, "sea"),
+    "commercial": (built.commercial, "concrete"),
+    "dense residential": (built.dense_residential, "asphalt"),
+    "desert": (natural.desert, "dune"),
+    "farmland": (natural.farmland, "bare land"),
+    "forest": (natural.forest, "forest"),
+    "freeway": (built.freeway, "grass"),
+    "golf course": (built.golf_course, "grass"),
+    "ground track field": (built.ground_track_field, "grass"),
+    "harbor": (built.harbor, "water"),
+    "industrial": (built.industrial, "asphalt"),
+    "intersection": (built.intersection, "grass"),
+    "island": (natural.island, "sea"),
+    "lake": (natural.lake, "grass"),
+    "meadow": (natural.meadow, "meadow"),
+    "medium residential": (built.medium_residential, "grass"),
+    "mobile home park": (built.mobile_home_park, "grass"),
+    "mountain": (natural.mountain, "rock"),
+    "ocean": (natural.ocean, "sea"),
+    "overpass": (built.overpass, "grass"),
+    "palace": (built.palace, "grass"),
+    "park": (natural.park, "grass"),
+    "parking lot": (built.parking_lot, "asphalt"),
+    "pond": (natural.pond, "meadow"),
+    "railway": (built.railway, "scrub"),
+    "railway station": (built.railway_station, "asphalt"),
+    "resort": (built.resort, "meadow"),
+    "river": (natural.river, "grass"),
+    "roundabout": (built.roundabout, "grass"),
+    "runway": (built.runway, "meadow"),
+    "school": (built.school, "grass"),
+    "sea ice": (natural.sea_ice, "snow"),
+    "ship": (built.ship, "sea"),
+    "snowberg": (natural.snowberg, "snow"),
+    "sparse residential": (built.sparse_residential, "grass"),
+    "square": (built.square, "asphalt"),
+    "stadium": (built.stadium, "grass"),
+    "storage tank": (built.storage_tank, "bare land"),
+    "tennis court": (built.tennis_court, "grass"),
+    "terrace": (natural.terrace, "grass"),
+    "thermal power station": (built.thermal_power_station, "bare land"),
+    "wetland": (natural.wetland, "marsh"),
+}
+"""Recipe and ground of each drawing."""
+
+PLACE_KINDS: tuple[str, ...] = tuple(_PLACES)
+
+_SYNONYMS = {
+    "agricultural": "farmland",
+    "baseball diamond": "baseball field",
+    "commercial area": "commercial",
+    "golf field": "golf course",
+    "industrial area": "industrial",
+    "mobilehome park": "mobile home park",
+    "parking": "parking lot",
+    "playground": "ground track field",
+    "port": "harbor",
+    "rectangular farmland": "farmland",
+    "residential": "medium residential",
+    "viaduct": "overpass",
+}
+
+
+def place_of(name: str) -> str:
+    """The drawing that shows a benchmark's class, whatever its spelling.
+
+    >>> place_of("BareLand"), place_of("storage_tank"), place_of("mobilehomepark")
+    ('bare land', 'storage tank', 'mobile home park')
+
+    Raises:
+        KeyError: If no drawing shows the class.
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower().strip()
+    for form in (words, words.removesuffix("s")):
+        if form in _PLACES:
+            return form
+        if form in _SYNONYMS:
+            return _SYNONYMS[form]
+        if joined := _JOINED.get(form.replace(" ", "")):
+            return joined
+    raise KeyError(f"no drawing shows the class {name!r}")
+
+
+_JOINED = {key.replace(" ", ""): key for key in _PLACES} | {
+    key.replace(" ", ""): kind for key, kind in _SYNONYMS.items()
+}
+"""The same names run together, as UC Merced's folders have them ("denseresidential")."""
+
+
+def draw_place(rng: np.random.Generator, kind: str, *, width: int, height: int) -> Scene:
+    """Draw a whole-scene class.
+
+    Args:
+        rng: The only source of chance.
+        kind: One of `PLACE_KINDS`; `place_of` finds it for a benchmark's class name.
+        width: Pixels.
+        height: Pixels.
+
+    Raises:
+        KeyError: On a kind that is not in `PLACE_KINDS`.
+    """
+    recipe, base = _PLACES[kind]
+    canvas = Canvas(ground(rng, base, width=width, height=height), base)
+    recipe(Place(rng, canvas))
+    return finish(rng, canvas, kind=kind)
