@@ -1,0 +1,75 @@
+"""Mixed-resolution views: fewer visual tokens for the same detail (model protocol 10, T2).
+
+Not in the paper, whose Eq 2 stitches in place and saves nothing in a tower with a fixed number of
+tokens. Views run coarse to fine: the whole image small, then each crop.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from geomag.geometry import PixelBox
+
+WEIGHTS = {0: (1,), 1: (64, 256), 2: (64, 36, 256)}
+"""How a budget divides by number of crops: background, C_1, C_2 (model protocol 10's 112, 84 and
+224 px). The last view holds the target and gets what the others leave over."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of the image and the side, in pixels, of the square it is resized to."""
+
+    box: PixelBox | None
+    """In pixels of the image; None is all of it."""
+    side_px: int
+
+    def n_tokens(self, patch_px: int = 14) -> int:
+        """Visual tokens it costs.
+
+        >>> View(None, 224).n_tokens()
+        256
+        """
+        return (self.side_px // patch_px) ** 2
+
+
+def plan_views(
+    boxes: Sequence[PixelBox], *, budget: int, patch_px: int = 14, max_px: int | None = None
+) -> list[View]:
+    """Views of an image within a budget of visual tokens, coarse to fine.
+
+    Args:
+        boxes: C_1, or C_1 and C_2; empty for the whole image alone.
+        budget: Most visual tokens in total.
+        patch_px: Side of the tower's patches.
+        max_px: Longest side that the tower takes.
+
+    Raises:
+        ValueError: If there are more than two boxes, or a view would get no patch.
+
+    >>> [v.side_px for v in plan_views([PixelBox(0, 0, 400, 400)], budget=320)]
+    [112, 224]
+    """
+    if len(boxes) not in WEIGHTS:
+        raise ValueError(f"{len(boxes)} crops; Eq 2 has two at most")
+    regions: list[PixelBox | None] = [None, *boxes]
+    weights = WEIGHTS[len(boxes)]
+    left, views = budget, []
+    for index, (region, weight) in enumerate(zip(regions, weights, strict=True)):
+        is_last = index == len(boxes)
+        patches = math.isqrt(left if is_last else budget * weight // sum(weights))
+        if max_px is not None:
+            patches = min(patches, max_px // patch_px)
+        if patches < 1:
+            raise ValueError(f"a budget of {budget} tokens is too small for {len(regions)} views")
+        left -= patches**2
+        views.append(View(region, patches * patch_px))
+    return views
+
+
+def image_level_view(px: int = 100, patch_px: int = 14) -> View:
+    """I_100x100 as one view: the most whole patches that fit, 49 tokens at 14 px.
+
+    >>> image_level_view().n_tokens()
+    49
+    """
+    return View(None, max(px // patch_px, 1) * patch_px)
