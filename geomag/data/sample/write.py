@@ -1,0 +1,151 @@
+"""`geomag data sample`: each benchmark's folder is written beside its place and renamed into it."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geomag.data.benchmarks import BENCHMARKS, Split
+from geomag.data.sample import captions, gcg, referring, roc, scenes, vqa
+from geomag.data.sample.plan import REVISION, scaled
+from geomag.errors import ConfigError, ToolError
+from geomag.io import file_digest, read_json, write_json
+
+MARKER = "SAMPLE.json"
+"""Written last; names the counts, the seed, the scale and the digest of everything beside it."""
+
+Writer = Callable[..., dict[Split, int]]
+
+WRITERS: dict[str, Writer] = {
+    "rrsis_d": referring.write_rrsis_d,
+    "refsegrs": referring.write_refsegrs,
+    "geopixeld": gcg.write_geopixeld,
+    "dior_rsvg": roc.write_dior_rsvg,
+    "rsvqa_lr": vqa.write_rsvqa_lr,
+    "rsvqa_hr": vqa.write_rsvqa_hr,
+    "ucm_captions": captions.write_ucm_captions,
+    "sydney_captions": captions.write_sydney_captions,
+    "aid": scenes.write_aid,
+    "resisc45": scenes.write_resisc45,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one benchmark's folder holds now."""
+
+    benchmark: str
+    counts: dict[str, int]
+    """Records per split."""
+    digest: str
+    """sha256 over sorted relative paths and contents, the marker left out."""
+    n_bytes: int
+    seconds: float
+    is_new: bool
+    """False: the folder was whole and of the same seed, scale and revision, and was left alone."""
+
+
+def write_sample(
+    benchmark: str, root: Path, *, seed: int, scale: float = 1.0, force: bool = False
+) -> Written:
+    """Draw one benchmark into ``root``, its own folder; nothing half-written is ever seen there.
+
+    Args:
+        benchmark: One of the ten names.
+        root: The benchmark's folder, such as ``data/rrsis_d``.
+        seed: Seed of the scenes.
+        scale: Multiplies the counts; a smaller scale holds a prefix of a larger one.
+        force: Draw again even if the folder is whole.
+
+    Raises:
+        ConfigError: On an unknown benchmark or a scale out of range.
+        ToolError: If ``root`` holds something that is not a drawn sample.
+    """
+    if benchmark not in WRITERS:
+        raise ConfigError("benchmark", repr(benchmark), f"one of {list(WRITERS)}")
+    scaled(1, scale)
+    started = time.monotonic()
+    wanted = {"benchmark": benchmark, "seed": seed, "scale": scale, "revision": REVISION}
+    _refuse_foreign(root)
+    if not force and (found := _whole(root, wanted)):
+        return _report(root, found, started, is_new=False)
+    partial = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    counts = WRITERS[benchmark](partial, seed=seed, scale=scale)
+    marker = {
+        **wanted,
+        "counts": {str(split): n for split, n in counts.items()},
+        "digest": tree_digest(partial),
+    }
+    write_json(partial / MARKER, marker)
+    _swap(partial, root)
+    return _report(root, marker, started, is_new=True)
+
+
+def write_all(
+    out: Path,
+    *,
+    seed: int,
+    scale: float = 1.0,
+    benchmarks: tuple[str, ...] = (),
+    force: bool = False,
+) -> Iterator[Written]:
+    """Draw the named benchmarks (all ten when none is named) into ``out/<benchmark>``."""
+    if unknown := [name for name in benchmarks if name not in BENCHMARKS]:
+        raise ConfigError("benchmark", f"{unknown}", f"some of {list(BENCHMARKS)}")
+    for name in benchmarks or tuple(BENCHMARKS):
+        yield write_sample(name, out / name, seed=seed, scale=scale, force=force)
+
+
+def tree_digest(root: Path) -> str:
+    """sha256 over the sorted relative paths of a folder and their contents, without the marker."""
+    total = hashlib.sha256()
+    paths = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
+    for name in sorted(paths.keys() - {MARKER}):
+        total.update(f"{name}\0{file_digest(paths[name])}\n".encode())
+    return total.hexdigest()
+
+
+def _refuse_foreign(root: Path) -> None:
+    if root.exists() and not (root.is_dir() and (root / MARKER).is_file()):
+        if root.is_dir() and not any(root.iterdir()):
+            return
+        raise ToolError(
+            str(root),
+            f"there already, and no {MARKER} in it: it may be a real download",
+            "an empty place or an earlier drawn sample",
+            "move it away, or draw elsewhere with --out",
+        )
+
+
+def _whole(root: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    marker = root / MARKER
+    if not marker.is_file():
+        return None
+    found = read_json(marker)
+    same = isinstance(found, dict) and all(found.get(k) == v for k, v in wanted.items())
+    return found if same and found.get("digest") == tree_digest(root) else None
+
+
+def _swap(partial: Path, root: Path) -> None:
+    old = root.with_name(f".{root.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if root.exists():
+        root.rename(old)
+    partial.rename(root)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _report(root: Path, marker: dict[str, Any], started: float, *, is_new: bool) -> Written:
+    return Written(
+        benchmark=marker["benchmark"],
+        counts=marker["counts"],
+        digest=marker["digest"],
+        n_bytes=sum(p.stat().st_size for p in root.rglob("*") if p.is_file()),
+        seconds=time.monotonic() - started,
+        is_new=is_new,
+    )
