@@ -1,0 +1,95 @@
+"""``geomag score``: rate a predictions file, anybody's, and print one table."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def score(
+    benchmark: Annotated[str, typer.Argument(help="Name of the benchmark.")],
+    predictions: Annotated[Path, typer.Argument(help="A .jsonl, or a folder of <arm>.jsonl.")],
+    data: Annotated[Path | None, typer.Option(help="The benchmark's own files.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Records file; default artifacts/records/BENCHMARK.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Default: the test splits.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the score here.")] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Folder for one row per record and arm.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
+    from geomag.config import load_profile
+    from geomag.config.load import project_root
+    from geomag.data.benchmarks import BENCHMARKS, Split
+    from geomag.errors import GeoMagError
+    from geomag.evaluate.score import read_all
+    from geomag.evaluate.score import score as score_files
+    from geomag.evaluate.score_tools import Tools
+    from geomag.io import write_json, write_jsonl
+
+    if benchmark not in BENCHMARKS:
+        raise GeoMagError("BENCHMARK", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
+    if split is not None and split not in set(Split):
+        raise GeoMagError("--split", repr(split), f"one of {', '.join(Split)}")
+    settings = load_profile(profile)
+    root = project_root()
+    file = records or root / "artifacts" / "records" / benchmark / "records.jsonl"
+    done = score_files(
+        benchmark,
+        predictions,
+        read_all(BENCHMARKS[benchmark], file, data),
+        Tools(
+            config=settings.score,
+            cache=root / "work" / "text_vectors",
+            gcg_encoder=settings.text_encoder.path,
+        ),
+        split=Split(split) if split else None,
+    )
+    done.score["protocol"]["profile"] = settings.name
+    if json is not None:
+        write_json(json, done.score)
+    if samples is not None:
+        for arm, rows in done.samples.items():
+            write_jsonl(samples / f"{arm}.samples.jsonl", (dict(row) for row in rows))
+    for arm, found in _arms(done.score, predictions):
+        typer.echo(table(arm, found))
+
+
+def _arms(found: dict[str, Any], predictions: Path) -> list[tuple[str, dict[str, Any]]]:
+    name = "magcrop" if predictions.is_dir() else predictions.stem
+    rows = [(name, found), *found.get("arms", {}).items()]
+    return [
+        entry
+        for arm, content in rows
+        for entry in ((arm, content), *((arm, s) for s in content.get("splits", {}).values()))
+    ]
+
+
+def table(arm: str, found: dict[str, Any]) -> str:
+    """One arm on one split as text: metric, value, interval, baselines, n."""
+    counts, floors = found["counts"], found["baselines"]
+    lines = [
+        f"{found['benchmark']} {found['split']}, {arm}: {found['n_records']} records, "
+        f"{counts['images']} images, {counts['missing']} missing, {counts['unparsed']} unparsed",
+        f"{'metric':<22}{'value':>8}  {'95 % interval':<18}"
+        + "".join(f"{name:>{_wide(name)}}" for name in floors),
+    ]
+    for name, value in found["metrics"].items():
+        pair = found["intervals"].get(name)
+        between = f"[{pair[0]:.4f}, {pair[1]:.4f}]" if pair else "-"
+        beside = "".join(f"{_number(row.get(name)):>{_wide(b)}}" for b, row in floors.items())
+        lines.append(f"{name:<22}{_number(value):>8}  {between:<18}{beside}")
+    if counts["missing_over_limit"]:
+        lines.append("More predictions are missing than the protocol allows: do not report this.")
+    return "\n".join(lines) + "\n"
+
+
+def _wide(name: str) -> int:
+    return max(10, len(name) + 2)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,203 @@
+"""Score predictions of one benchmark: metrics, variants, intervals, baselines, counts.
+
+The JSON contract of `geomag score`. No torch here: a score never needs a GPU.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
+from geomag.data.records import Record, read_records
+from geomag.errors import AnnotationError
+from geomag.evaluate import (
+    score_captions,
+    score_gcg,
+    score_referring,
+    score_roc,
+    score_scenes,
+    score_vqa,
+)
+from geomag.evaluate.score_baselines import trivial
+from geomag.evaluate.score_inputs import (
+    Joined,
+    Prediction,
+    gather,
+    join,
+    prediction_files,
+    read_predictions,
+)
+from geomag.evaluate.score_tools import Evaluation, Tools, tidy
+from geomag.io import file_digest
+from geomag.metrics.bootstrap import Resampling, intervals
+
+
+class Scorer(Protocol):
+    """Rates one set of predictions; ``extras`` off leaves the headline metrics alone."""
+
+    def __call__(self, joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+        """The metrics and, unless ``extras`` is off, variants, counts and samples."""
+        ...
+
+
+SCORERS: dict[Task, Scorer] = {
+    Task.REFERRING: score_referring.evaluate,
+    Task.GCG: score_gcg.evaluate,
+    Task.VQA: score_vqa.evaluate,
+    Task.ROC: score_roc.evaluate,
+    Task.CAPTION: score_captions.evaluate,
+    Task.SCENE: score_scenes.evaluate,
+}
+WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
+    Task.GCG: score_gcg.warm,
+    Task.ROC: score_roc.warm,
+    Task.CAPTION: score_captions.warm,
+}
+"""Tasks that need Java or the text encoder: started once for all predictions of a run."""
+MISSING_LIMIT = {Task.CAPTION: 0.005}
+"""Largest share of missing predictions of a score that may be reported; 0.001 elsewhere."""
+DIAGNOSTICS = ("crop_recall", "pointing", "tokens", "seconds", "truncated", "flops")
+"""Numbers that a predictor may write per row; their means stand under ``counts``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A score file's content, and one row per record for whoever wants to recompute it."""
+
+    score: dict[str, Any]
+    samples: dict[str, list[Mapping[str, Any]]]
+    """By arm."""
+
+
+def read_all(benchmark: Benchmark, records: Path, data: Path | None) -> Iterator[Record]:
+    """Records of every split: of a records file, or read from a benchmark's own files.
+
+    Raises:
+        AnnotationError: When neither is there.
+    """
+    if data is not None:
+        from geomag.data.readers import read_benchmark
+
+        yield from read_benchmark(benchmark.name, data)
+    elif records.is_file():
+        yield from read_records(records)
+    else:
+        raise AnnotationError(
+            str(records),
+            "no such file",
+            remedy=f"run `geomag data validate {benchmark.name}`, or give --data or --records",
+        )
+
+
+def score(
+    name: str,
+    predictions: Path,
+    records: Iterable[Record],
+    tools: Tools,
+    *,
+    split: Split | None = None,
+) -> Scored:
+    """Score a predictions file, or a folder of one per arm.
+
+    Args:
+        name: Benchmark.
+        predictions: One ``.jsonl``, or a folder with ``magcrop.jsonl`` and other arms.
+        records: All splits of the benchmark: ids are checked against them, and baselines
+            learn from train.
+        tools: Settings; its facts are filled here.
+        split: Only this one; None is the headline test split, with others under ``splits``.
+
+    Raises:
+        PredictionError: Naming the file, the line or the id.
+    """
+    benchmark = BENCHMARKS[name]
+    splits = (split,) if split is not None else benchmark.test_splits
+    chosen, tools.facts, known = gather(records, splits)
+    if not chosen[splits[0]]:
+        raise AnnotationError(f"{name}, split {splits[0]}", "no records")
+    arms = [(arm, file, read_predictions(file)) for arm, file in prediction_files(predictions)]
+    parts = {
+        (arm, part): join(chosen[part], found, benchmark=benchmark, known=known, place=str(file))
+        for arm, file, found in arms
+        for part in splits
+    }
+    floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
+    if warm := WARMERS.get(benchmark.task):
+        warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
+    base = {part: _baselines(SCORERS[benchmark.task], floors[part], tools) for part in splits}
+    return _assemble(benchmark, arms, parts, base, tools)
+
+
+def _assemble(
+    benchmark: Benchmark,
+    arms: Sequence[tuple[str, Path, Mapping[str, Prediction]]],
+    parts: Mapping[tuple[str, Split], Joined],
+    base: Mapping[Split, dict[str, Any]],
+    tools: Tools,
+) -> Scored:
+    splits = list(base)
+    scored: dict[str, dict[str, Any]] = {}
+    samples: dict[str, list[Mapping[str, Any]]] = {}
+    for arm, file, _ in arms:
+        by_split = {}
+        for part in splits:
+            joined = parts[arm, part]
+            if part is not splits[0] and joined.missing == len(joined.records):
+                continue  # a file with the headline split alone says nothing about the others
+            evaluation = SCORERS[benchmark.task](joined, tools)
+            by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)
+            by_split[part]["baselines"] = base[part]
+            by_split[part]["protocol"]["predictions_sha256"] = file_digest(file)
+            samples.setdefault(arm, []).extend(evaluation.samples)
+        scored[arm] = by_split.pop(splits[0])
+        if by_split:
+            scored[arm]["splits"] = {str(part): found for part, found in by_split.items()}
+    headline = scored.pop(arms[0][0])
+    if scored:
+        headline["arms"] = scored
+    return Scored(score=headline, samples=samples)
+
+
+def _score_of(
+    benchmark: Benchmark, split: Split, joined: Joined, evaluation: Evaluation, tools: Tools
+) -> dict[str, Any]:
+    how = Resampling(tools.config.resamples, tools.config.seed)
+    found = intervals(evaluation.estimators, evaluation.n_images, how)
+    counts = dict(evaluation.counts)
+    limit = MISSING_LIMIT.get(benchmark.task, 0.001)
+    counts["missing_over_limit"] = joined.missing > limit * len(joined.records)
+    counts["images"] = evaluation.n_images
+    if measured := _diagnostics(joined):
+        counts["diagnostics"] = measured
+    return {
+        "benchmark": benchmark.name,
+        "split": str(split),
+        "n_records": len(joined.records),
+        "protocol": {
+            **evaluation.protocol,
+            "interval": f"95 % percentile, {how.resamples} resamples of images, seed {how.seed}",
+        },
+        "metrics": evaluation.metrics(),
+        "variants": {name: dict(values) for name, values in evaluation.variants.items()},
+        "intervals": {name: list(pair) if pair else None for name, pair in found.items()},
+        "counts": counts,
+    }
+
+
+def _baselines(scorer: Scorer, floors: Mapping[str, Joined], tools: Tools) -> dict[str, Any]:
+    return {name: scorer(joined, tools, extras=False).metrics() for name, joined in floors.items()}
+
+
+def _diagnostics(joined: Joined) -> dict[str, Any]:
+    """Means over the rows that have them of what the predictor measured on the way."""
+    rows = [p.extra for p in joined.predictions if p is not None]
+    table: dict[str, Any] = {}
+    for key in DIAGNOSTICS:
+        values = [float(r[key]) for r in rows if isinstance(r.get(key), (int, float, bool))]
+        if values:
+            table[key] = {"mean": tidy(sum(values) / len(values)), "n": len(values)}
+    levels = [str(r["granularity"]) for r in rows if "granularity" in r]
+    if levels:
+        table["granularity"] = {level: levels.count(level) for level in sorted(set(levels))}
+    return table

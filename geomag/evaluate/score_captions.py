@@ -1,0 +1,50 @@
+"""Score captions (UCM, Sydney; Table 5): BLEU-1..4, METEOR, ROUGE_L and CIDEr, raw."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from geomag.evaluate.score_inputs import Joined
+from geomag.evaluate.score_tools import Evaluation, Tools
+from geomag.metrics.caption import caption_formulas, caption_tally, sanitise
+from geomag.metrics.vqa import first_line
+
+
+def warm(parts: Sequence[Joined], tools: Tools) -> None:
+    """Run Java once for all sets of predictions."""
+    texts = [first_line(text) for part in parts for text in part.texts]
+    references = [record.answers for part in parts for record in part.records]
+    tools.meteor(tools.captions(texts, references))
+
+
+def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+    """Corpus scores; a missing prediction is an empty sentence, never left out."""
+    texts = [first_line(text) for text in joined.texts]
+    captions = tools.captions(texts, [record.answers for record in joined.records])
+    meteor = tools.meteor(captions)
+    names = [record.id for record in joined.records]
+    tally = caption_tally(captions, names, meteor)
+    table = caption_formulas(with_meteor=meteor is not None)
+    estimators = {name: tally.estimator(formula) for name, formula in table.items()}
+    if meteor is None:
+        estimators["meteor"] = lambda weights: np.full(len(weights), np.nan)
+    if not extras:
+        return Evaluation(n_images=len(names), estimators=estimators)
+    cider = dict(zip(tally.groups, tally.sums[:, tally.columns.index("cider")], strict=True))
+    raw = [text for row in (joined.texts, *(r.answers for r in joined.records)) for text in row]
+    return Evaluation(
+        n_images=len(names),
+        estimators=estimators,
+        counts={
+            "missing": joined.missing,
+            "empty": sum(not text.strip() for text in joined.texts),
+            "unparsed": 0,
+            "sanitised": sum(sanitise(text) != " ".join(text.split(" ")).strip() for text in raw),
+            "references": sum(len(record.answers) for record in joined.records),
+        },
+        protocol={**tools.caption_protocol(), "cider": "raw, document frequency of this split"},
+        samples=[
+            {"id": r.id, "text": t, "tokens": c.hypothesis, "cider": float(cider[r.id])}
+            for r, t, c in zip(joined.records, joined.texts, captions, strict=True)
+        ],
+    )

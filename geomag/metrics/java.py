@@ -1,0 +1,91 @@
+"""The two Java tools of caption scoring: the PTB tokeniser and METEOR 1.5's matcher.
+
+Both jars come with pycocoevalcap. They run here once over many lines, through pipes: its own
+wrappers write into their package folder, talk line by line (and hang when the child dies) and
+break under a locale with decimal commas (UCM protocol, 4.2 and 4.3).
+"""
+
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from geomag.errors import ToolError
+
+TIMEOUT_S = 600
+_LOCALE = ("-Dfile.encoding=UTF-8", "-Duser.language=en", "-Duser.country=US")
+_PTB_JAR = Path("tokenizer") / "stanford-corenlp-3.4.1.jar"
+_METEOR_JAR = Path("meteor") / "meteor-1.5.jar"
+
+
+def java_version() -> str:
+    """First line of ``java -version``, or "" when there is no Java."""
+    java = shutil.which("java")
+    if java is None:
+        return ""
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    lines = (said.stderr or said.stdout).strip().splitlines()
+    return lines[0] if said.returncode == 0 and lines else ""
+
+
+def ptb_lines(lines: Sequence[str]) -> list[str]:
+    """Tokenise sentences, one a line, lower-cased; punctuation still in.
+
+    Raises:
+        ToolError: Without Java, or when it does not give one line for each.
+    """
+    if not lines:
+        return []
+    jar = _jar(_PTB_JAR)
+    arguments = ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
+    return _run(["-cp", str(jar), *arguments], lines, cwd=jar.parent)
+
+
+def meteor_lines(requests: Sequence[str]) -> list[str]:
+    """METEOR's statistics of ``SCORE ||| reference ||| ... ||| hypothesis`` lines.
+
+    Raises:
+        ToolError: Without Java, or when it breaks twice.
+    """
+    if not requests:
+        return []
+    jar = _jar(_METEOR_JAR)
+    command = ["-Xmx2G", "-jar", str(jar), "-", "-", "-stdio", "-l", "en", "-norm"]
+    try:
+        return _run(command, requests, cwd=jar.parent)
+    except ToolError:
+        return _run(command, requests, cwd=jar.parent)  # one restart: its pipe may just have died
+
+
+def _jar(relative: Path) -> Path:
+    spec = importlib.util.find_spec("pycocoevalcap")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / relative).is_file():
+            return Path(folder) / relative
+    raise ToolError(relative.name, "not installed", remedy="pip install pycocoevalcap==1.2")
+
+
+def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[str]:
+    java = shutil.which("java")
+    if java is None:
+        raise ToolError("java", "not found", remedy="apt-get install default-jre-headless")
+    try:
+        done = subprocess.run(
+            [java, *_LOCALE, *arguments],
+            input="\n".join(lines) + "\n",
+            capture_output=True,
+            encoding="utf-8",
+            cwd=cwd,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as broken:
+        raise ToolError("java", f"did not finish ({broken})") from broken
+    out = done.stdout.split("\n")[: len(lines)]
+    if done.returncode != 0 or done.stdout.count("\n") < len(lines):
+        tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise ToolError(
+            "java", f"gave {done.stdout.count(chr(10))} lines for {len(lines)}: {tail[0]}"
+        )
+    return [line.rstrip() for line in out]
