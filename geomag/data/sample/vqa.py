@@ -25,7 +25,7 @@ from geomag.seeds import generator
 _PEOPLE_ID = 1
 _QUESTIONS = 12
 """Questions of one image aimed at; the real sets have about 100."""
-_URBAN = 3
+_URBAN = 6
 """How often buildings stand in the pool of every second image, so that both answers occur."""
 _ANSWERS, _IMAGES = "answers", "images"
 _LISTS = (_IMAGES, "questions", _ANSWERS)
