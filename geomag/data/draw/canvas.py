@@ -51,6 +51,16 @@ class Footprint:
     turn: NDArray[np.float64]
     """``[2, 3]`` map from the sprite's frame to picture pixels."""
 
+    @property
+    def rows(self) -> slice:
+        """Rows of the picture that the window covers."""
+        return slice(self.y0, self.y0 + self.mask.shape[0])
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the picture that the window covers."""
+        return slice(self.x0, self.x0 + self.mask.shape[1])
+
     def pixels(self, points: Points) -> NDArray[np.int32]:
         """Points of the sprite's frame as pixels of the window, ``[N, 2]``."""
         moved = points @ self.turn[:, :2].T + self.turn[:, 2]
@@ -64,6 +74,17 @@ class Item:
     category: str
     colour: str
     area: int
+    rows: slice
+    columns: slice
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Where a ground was laid: a window of the picture and the mask within it."""
+
+    rows: slice
+    columns: slice
+    mask: BoolMask
 
 
 @dataclass(slots=True)
@@ -91,7 +112,7 @@ class Canvas:
     def footprint(
         self, sprite: Sprite, *, x: float, y: float, length: float, angle: float = 0.0
     ) -> Footprint | None:
-        """Where the sprite would lie, centred at ``(x, y)``, ``angle`` in radians; None if outside."""
+        """Where the sprite would lie around ``(x, y)``, turned ``angle`` rad; None if outside."""
         cos, sin = float(np.cos(angle)) * length, float(np.sin(angle)) * length
         turn = np.array([[cos, -sin, x], [sin, cos, y]])
         shapes = [np.rint(p @ turn[:, :2].T + turn[:, 2]).astype(np.int32) for p in sprite.outline]
@@ -108,30 +129,26 @@ class Canvas:
             return None
         return Footprint(sprite=sprite, x0=x0, y0=y0, mask=mask.astype(bool), turn=turn)
 
-    def window(self, spot: Footprint) -> tuple[slice, slice]:
-        """Rows and columns that the footprint's mask covers."""
-        rows, cols = spot.mask.shape
-        return slice(spot.y0, spot.y0 + rows), slice(spot.x0, spot.x0 + cols)
-
     def covered(self, spot: Footprint) -> dict[int, int]:
         """Pixels of each item (by index) that the footprint would cover."""
-        below = self.labels[self.window(spot)][spot.mask]
+        below = self.labels[spot.rows, spot.columns][spot.mask]
         if not below.any():
             return {}
         counts = np.bincount(below)
         return {int(k) - 1: int(counts[k]) for k in np.flatnonzero(counts) if k}
 
-    def visible(self, index: int) -> int:
-        """Pixels of an item that still show."""
-        return int(np.count_nonzero(self.labels == index + 1))
+    def visible(self, index: int) -> BoolMask:
+        """Pixels of an item that still show, within its own window."""
+        item = self.items[index]
+        return np.asarray(self.labels[item.rows, item.columns] == index + 1)
 
     def stamp(self, spot: Footprint, *, category: str = "", colour: str = "") -> None:
         """Paint a footprint; with a category it becomes an item, else it is mere scenery.
 
         Scenery never covers an item.
         """
-        window = self.window(spot)
-        view, labels = self.image[window], self.labels[window]
+        view = self.image[spot.rows, spot.columns]
+        labels = self.labels[spot.rows, spot.columns]
         shown = spot.mask if category else spot.mask & (labels == 0)
         self._shade(spot)
         patch = np.empty_like(view)
@@ -146,7 +163,8 @@ class Canvas:
                 cv2.fillPoly(patch, [points], stroke.rgb)
         np.copyto(view, patch, where=shown[:, :, None])
         if category:
-            self.items.append(Item(category, colour, int(np.count_nonzero(shown))))
+            area = int(np.count_nonzero(shown))
+            self.items.append(Item(category, colour, area, spot.rows, spot.columns))
             labels[shown] = len(self.items)
 
     def _shade(self, spot: Footprint) -> None:
@@ -163,19 +181,23 @@ class Canvas:
         view = self.image[window]
         np.copyto(view, view >> 1, where=dark[:, :, None])
 
-    def spread(self, rng: np.random.Generator, kind: str, shapes: list[NDArray[np.int32]]) -> None:
+    def spread(
+        self, rng: np.random.Generator, kind: str, shapes: list[NDArray[np.int32]]
+    ) -> Laid | None:
         """Lay another ground inside polygons (picture pixels), under everything drawn so far."""
         every = np.concatenate(shapes)
         x0, y0 = (int(v) for v in np.maximum(every.min(axis=0), 0))
         x1 = min(int(every[:, 0].max()) + 1, self.width)
         y1 = min(int(every[:, 1].max()) + 1, self.height)
         if x1 <= x0 or y1 <= y0:
-            return
+            return None
         mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(mask, [s - np.array([x0, y0], np.int32) for s in shapes], 1)
-        free = mask.astype(bool) & (self.labels[y0:y1, x0:x1] == 0)
+        rows, columns = slice(y0, y1), slice(x0, x1)
+        laid = Laid(rows, columns, mask.astype(bool) & (self.labels[rows, columns] == 0))
         piece = ground(rng, kind, width=x1 - x0, height=y1 - y0)
-        np.copyto(self.image[y0:y1, x0:x1], piece, where=free[:, :, None])
+        np.copyto(self.image[rows, columns], piece, where=laid.mask[:, :, None])
+        return laid
 
 
 def polygons_of(mask: BoolMask, *, x0: int = 0, y0: int = 0) -> tuple[Polygon, ...]:

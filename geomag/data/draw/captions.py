@@ -112,7 +112,7 @@ def _object_words(scene: Scene) -> tuple[str, str, str]:
 
 
 def _counting_sentence(scene: Scene, setting: str) -> str:
-    """ "There are two airplanes at the airport ." for the most frequent class, if any."""
+    """Count the most frequent class: There are two airplanes at the airport ."""
     counts = Counter(o.category for o in scene.objects)
     if not counts:
         return ""

@@ -17,15 +17,25 @@ from geomag.data.draw.matching import (
     gap,
     has_clear_place,
     landmarks,
-    mask_gap,
     matches,
     noun,
     present,
+    singular,
 )
 from geomag.data.draw.questions import Question, questions
 from geomag.data.draw.scene import Scene
 
-__all__ = ["Description", "Expression", "Group", "Question", "captions", "describe", "questions", "refer", "refer_group"]  # noqa: E501  # fmt: skip
+__all__ = [
+    "Description",
+    "Expression",
+    "Group",
+    "Question",
+    "captions",
+    "describe",
+    "questions",
+    "refer",
+    "refer_group",
+]
 
 _PLACED = (
     "{the} {noun} on the {place}",
@@ -119,7 +129,9 @@ def _phrase(traits: Traits, rng: np.random.Generator) -> str:
     words = noun(traits)
     lead = ("The", "A", "the", "")[int(rng.integers(4))]
     lead = "An" if lead == "A" and words[0] in "aeiou" else lead
-    text = pattern.format(the=lead, noun=words, place=traits.place, beside=traits.beside).strip()
+    text = pattern.format(
+        the=lead, noun=words, place=traits.place, beside=singular(traits.beside)
+    ).strip()
     return text + ("." if rng.random() < 0.5 else "")
 
 
@@ -145,10 +157,11 @@ def _along_the_road(scene: Scene, category: str) -> tuple[int, ...]:
     roads = [o for o in scene.objects if o.category == "road"]
     if category in ("road", "road marking") or not roads:
         return ()
-    beside, away = [], []
+    beside: list[tuple[int, float]] = []
+    away: list[tuple[int, float]] = []
     for k, item in enumerate(scene.objects):
         if item.category == category:
-            distance = min(mask_gap(item, road) for road in roads)
+            distance = min(gap(item, road, scene) for road in roads)
             (beside if distance <= NEAR else away).append((k, distance))
     if not away or min(d for _, d in away) < 2 * NEAR:
         return ()

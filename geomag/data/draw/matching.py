@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from geomag.data.draw.categories import CATEGORIES
 from geomag.data.draw.scene import Scene, SceneObject
 
 BORDER = 0.04
@@ -46,11 +47,14 @@ def plural(name: str) -> str:
     >>> plural("storage tank"), plural("water"), plural("bus")
     ('storage tanks', 'water areas', 'buses')
     """
-    if name in ("water", "low vegetation"):
-        return f"{name} areas"
     if name == "bus":
         return "buses"
-    return f"{name}s"
+    return f"{singular(name)}s"
+
+
+def singular(name: str) -> str:
+    """The class as a thing one can count ("water area")."""
+    return f"{name} area" if name in ("water", "low vegetation") else name
 
 
 def article(phrase: str) -> str:
@@ -89,20 +93,26 @@ def fits_place(place: str, item: SceneObject, scene: Scene) -> bool:
 
 
 def gap(first: SceneObject, second: SceneObject, scene: Scene) -> float:
-    """Distance between two boxes as a share of the picture's width; 0 if they touch."""
+    """Distance between two boxes as a share of the picture's width; 0 if they touch.
+
+    Roads span the picture, so distance to one is measured to its pixels.
+    """
+    if CATEGORIES[second.category].crosses:
+        return mask_gap(first, second)
+    if CATEGORIES[first.category].crosses:
+        return mask_gap(second, first)
     a, b = first.box, second.box
     dx = max(a.x0 - b.x1, b.x0 - a.x1, 0)
     dy = max(a.y0 - b.y1, b.y0 - a.y1, 0)
-    return float((dx * dx + dy * dy) ** 0.5) / scene.image.shape[1]
+    width = int(scene.image.shape[1])
+    return float(np.hypot(dx, dy)) / width
 
 
 def mask_gap(first: SceneObject, second: SceneObject) -> float:
-    """Distance between the visible pixels of two objects, as a share of the width.
-
-    For things like roads, whose boxes span the picture.
-    """
+    """Distance between the visible pixels of two objects, as a share of the width."""
     away = cv2.distanceTransform((~second.mask).astype(np.uint8), cv2.DIST_L2, 3)
-    return float(away[first.mask].min()) / first.mask.shape[1]
+    width = int(first.mask.shape[1])
+    return float(away[first.mask].min()) / width
 
 
 def landmarks(scene: Scene) -> list[int]:
@@ -135,13 +145,13 @@ def matches(traits: Traits, scene: Scene) -> tuple[int, ...]:
 
 def noun(traits: Traits) -> str:
     """Size, colour and class: "small red ship"."""
-    return " ".join(w for w in (traits.size, traits.colour, traits.category) if w)
+    return " ".join(w for w in (traits.size, traits.colour, singular(traits.category)) if w)
 
 
 def counted(count: int, name: str) -> str:
-    """ "two ships", "a ship"; ten and more are "many"."""
+    """Number and class, as in "two ships" or "a ship"; ten and more are "many"."""
     if count == 1:
-        return article(name)
+        return article(singular(name))
     return f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} {plural(name)}"
 
 

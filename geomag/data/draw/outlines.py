@@ -1,4 +1,4 @@
-"""Plane figures in a sprite's frame (x right, y down, long side 1): the alphabet of all drawings."""
+"""Plane figures in a sprite's frame (x right, y down, side 1): what all drawings are made of."""
 
 import numpy as np
 

@@ -92,7 +92,7 @@ def _random_traits(scene: Scene, rng: np.random.Generator) -> Traits:
 
 
 def _relation(scene: Scene, rng: np.random.Generator) -> tuple[str, bool] | None:
-    """ "ship next to  a bridge" and whether it holds; None when in doubt."""
+    """A relation ("ship next to  a bridge") and whether it holds; None when in doubt."""
     seen = [o.category for o in scene.objects]
     if len(seen) < 2:
         return None

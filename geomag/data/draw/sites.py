@@ -79,8 +79,12 @@ def stadium(rng: Rng, rgb: Rgb) -> Sprite:
 def bridge(rng: Rng, rgb: Rgb) -> Sprite:
     """A deck with rails and a centre line, over water."""
     width = float(rng.uniform(0.12, 0.18))
-    rails = [Stroke(rectangle(1, 0.02, y=s * (width / 2 - 0.012)), lighter(rgb, -80)) for s in (-1, 1)]  # noqa: E501  # fmt: skip
-    dashes = [Stroke(rectangle(0.06, 0.016, x=x), lighter(rgb, 70)) for x in np.arange(-0.4, 0.41, 0.16)]  # noqa: E501  # fmt: skip
+    rails = [
+        Stroke(rectangle(1, 0.02, y=s * (width / 2 - 0.012)), lighter(rgb, -80)) for s in (-1, 1)
+    ]
+    dashes = [
+        Stroke(rectangle(0.06, 0.016, x=x), lighter(rgb, 70)) for x in np.arange(-0.4, 0.41, 0.16)
+    ]
     return Sprite(
         outline=(rectangle(1, width),), rgb=rgb, strokes=(*rails, *dashes), pad="water", shadow=0.04
     )
@@ -104,31 +108,48 @@ def dam(rng: Rng, rgb: Rgb) -> Sprite:
     x = np.linspace(-0.48, 0.48, 13)
     centre = np.stack([x, 0.5 * x * x], axis=1)
     wall = band(centre, 0.13)
-    ribs = [Stroke(polyline((a, b - 0.02), (a, b + 0.1)), lighter(rgb, -90), 0.03) for a, b in centre[1:-1:2]]  # noqa: E501  # fmt: skip
+    ribs = [
+        Stroke(polyline((a, b - 0.02), (a, b + 0.1)), lighter(rgb, -90), 0.03)
+        for a, b in centre[1:-1:2]
+    ]
     crest = Stroke(centre - np.array([0, 0.04]), lighter(rgb, 40), 0.03)
     return Sprite(outline=(wall,), rgb=rgb, strokes=(*ribs, crest), pad="water", shadow=0.06)
 
 
 def harbor(rng: Rng, rgb: Rgb) -> Sprite:
-    """A quay with piers like a comb, boats moored between them."""
-    quay = rectangle(1, 0.16, y=-0.3)
-    piers = [rectangle(0.07, 0.56, x=x, y=0.02) for x in np.linspace(-0.44, 0.44, 5)]
-    planks = [Stroke(polyline((-0.5, y), (0.5, y)), lighter(rgb, -40), 0.012) for y in (-0.33, -0.27)]  # noqa: E501  # fmt: skip
-    return Sprite(outline=(quay, *piers), rgb=rgb, strokes=tuple(planks), pad="water")
+    """A basin with a quay, piers like a comb, and boats moored between them."""
+    strokes = [Stroke(rectangle(1, 0.14, y=-0.29), rgb)]
+    strokes += [Stroke(polyline((-0.5, -0.27), (0.5, -0.27)), lighter(rgb, -60), 0.015)]
+    for x in np.linspace(-0.44, 0.44, 5):
+        strokes.append(Stroke(rectangle(0.06, 0.5, x=float(x), y=0.03), rgb))
+    for x in np.linspace(-0.33, 0.33, 4):
+        for y in (-0.1, 0.05, 0.2):
+            if rng.random() < 0.7:
+                hull = ellipse(0.05, 0.12, x=float(x), y=y, corners=8)
+                strokes.append(Stroke(hull, _WHITE))
+    basin = rectangle(1, 0.72)
+    return Sprite(outline=(basin,), rgb=(84, 142, 176), strokes=tuple(strokes), pad="water")
 
 
 def airport(rng: Rng, rgb: Rgb) -> Sprite:
-    """A runway with threshold marks, a taxiway and an apron with a terminal."""
-    runway, taxiway = rectangle(1, 0.16, y=0.26), rectangle(0.8, 0.07, y=0.03)
-    apron = rectangle(0.5, 0.3, y=-0.2)
-    links = [rectangle(0.07, 0.4, x=x, y=0.1) for x in (-0.36, 0.36)]
-    strokes = [Stroke(rectangle(0.06, 0.02, x=x, y=0.26), _WHITE) for x in np.arange(-0.36, 0.4, 0.12)]  # noqa: E501  # fmt: skip
-    for s in (-1, 1):
-        strokes += [Stroke(rectangle(0.06, 0.015, x=s * 0.45, y=y), _WHITE) for y in (0.21, 0.25, 0.29)]  # noqa: E501  # fmt: skip
-    strokes.append(Stroke(rectangle(0.46, 0.1, y=-0.28), (212, 210, 204)))
-    strokes += [Stroke(rectangle(0.06, 0.06, x=x, y=-0.13), _WHITE) for x in (-0.15, 0.0, 0.15)]
-    outline = (runway, taxiway, apron, rectangle(0.07, 0.3, y=-0.1), *links)
-    return Sprite(outline=outline, rgb=_ASPHALT, strokes=tuple(strokes), pad="land")
+    """Grass with a runway, a taxiway, and an apron with a terminal and aircraft."""
+    paved = [
+        rectangle(0.96, 0.13, y=0.26),
+        rectangle(0.8, 0.06, y=0.06),
+        rectangle(0.6, 0.26, y=-0.18),
+        rectangle(0.06, 0.3, y=0.0),
+        *(rectangle(0.06, 0.24, x=x, y=0.16) for x in (-0.37, 0.37)),
+    ]
+    strokes = [Stroke(shape, _ASPHALT) for shape in paved]
+    for x in np.arange(-0.42, 0.43, 0.12):
+        strokes.append(Stroke(rectangle(0.06, 0.02, x=float(x), y=0.26), _WHITE))
+    strokes.append(Stroke(rectangle(0.5, 0.08, y=-0.3), (222, 220, 214)))
+    for x in (-0.2, -0.07, 0.06, 0.19):
+        strokes.append(Stroke(rectangle(0.09, 0.03, x=x, y=-0.15), _WHITE))
+        strokes.append(Stroke(rectangle(0.03, 0.1, x=x, y=-0.15), _WHITE))
+    return Sprite(
+        outline=(rectangle(1, 0.74),), rgb=(150, 168, 96), strokes=tuple(strokes), pad="land"
+    )
 
 
 def train_station(rng: Rng, rgb: Rgb) -> Sprite:
@@ -156,7 +177,9 @@ def golf_field(rng: Rng, rgb: Rgb) -> Sprite:
 
 def service_area(rng: Rng, rgb: Rgb) -> Sprite:
     """Parking bays and a roofed filling station between two slip roads."""
-    strokes = [Stroke(polyline((x, -0.28), (x, -0.1)), _WHITE, 0.012) for x in np.arange(-0.38, 0.39, 0.07)]  # noqa: E501  # fmt: skip
+    strokes = [
+        Stroke(polyline((x, -0.28), (x, -0.1)), _WHITE, 0.012) for x in np.arange(-0.38, 0.39, 0.07)
+    ]
     strokes.append(Stroke(rectangle(0.34, 0.16, x=-0.16, y=0.12), rgb))
     strokes.append(Stroke(rectangle(0.2, 0.12, x=0.24, y=0.12), (226, 222, 214)))
     strokes += [Stroke(rectangle(1, 0.02, y=y), (235, 200, 60)) for y in (-0.04, 0.26)]
@@ -166,8 +189,19 @@ def service_area(rng: Rng, rgb: Rgb) -> Sprite:
 
 def toll_station(rng: Rng, rgb: Rgb) -> Sprite:
     """A carriageway that widens to a row of booths under one roof."""
-    shape = polyline((-0.5, -0.14), (-0.14, -0.32), (0.14, -0.32), (0.5, -0.14), (0.5, 0.14), (0.14, 0.32), (-0.14, 0.32), (-0.5, 0.14))  # noqa: E501  # fmt: skip
-    strokes = [Stroke(polyline((-0.24, y), (0.24, y)), _WHITE, 0.02) for y in np.linspace(-0.24, 0.24, 6)]  # noqa: E501  # fmt: skip
+    shape = polyline(
+        (-0.5, -0.14),
+        (-0.14, -0.32),
+        (0.14, -0.32),
+        (0.5, -0.14),
+        (0.5, 0.14),
+        (0.14, 0.32),
+        (-0.14, 0.32),
+        (-0.5, 0.14),
+    )
+    strokes = [
+        Stroke(polyline((-0.24, y), (0.24, y)), _WHITE, 0.02) for y in np.linspace(-0.24, 0.24, 6)
+    ]
     strokes.append(Stroke(rectangle(0.14, 0.62), rgb))
     strokes.append(Stroke(rectangle(0.03, 0.62), lighter(rgb, -60)))
     return Sprite(outline=(shape,), rgb=_ASPHALT, strokes=tuple(strokes), pad="land")

@@ -14,10 +14,16 @@ def airplane(rng: Rng, rgb: Rgb) -> Sprite:
     sweep = float(rng.uniform(0.1, 0.2))
     body = polyline((0.5, 0), (0.42, 0.05), (-0.48, 0.045), (-0.48, -0.045), (0.42, -0.05))
     wings = polyline(
-        (0.14, 0.0), (-0.02 - sweep, 0.46), (-0.13 - sweep, 0.46), (-0.08, 0.0),
-        (-0.13 - sweep, -0.46), (-0.02 - sweep, -0.46),
-    )  # fmt: skip
-    tail = polyline((-0.34, 0.0), (-0.45, 0.17), (-0.5, 0.17), (-0.47, 0.0), (-0.5, -0.17), (-0.45, -0.17))  # noqa: E501  # fmt: skip
+        (0.14, 0.0),
+        (-0.02 - sweep, 0.46),
+        (-0.13 - sweep, 0.46),
+        (-0.08, 0.0),
+        (-0.13 - sweep, -0.46),
+        (-0.02 - sweep, -0.46),
+    )
+    tail = polyline(
+        (-0.34, 0.0), (-0.45, 0.17), (-0.5, 0.17), (-0.47, 0.0), (-0.5, -0.17), (-0.45, -0.17)
+    )
     spine = Stroke(polyline((0.4, 0), (-0.46, 0)), lighter(rgb, -50), 0.03)
     return Sprite(outline=(body, wings, tail), rgb=rgb, strokes=(spine,), pad="land", shadow=0.06)
 
@@ -26,7 +32,9 @@ def ship(rng: Rng, rgb: Rgb) -> Sprite:
     """A pointed hull with a deck house and hatches."""
     beam = float(rng.uniform(0.2, 0.28))
     b = beam / 2
-    hull = polyline((0.5, 0), (0.3, b), (-0.46, b), (-0.5, b * 0.7), (-0.5, -b * 0.7), (-0.46, -b), (0.3, -b))  # noqa: E501  # fmt: skip
+    hull = polyline(
+        (0.5, 0), (0.3, b), (-0.46, b), (-0.5, b * 0.7), (-0.5, -b * 0.7), (-0.46, -b), (0.3, -b)
+    )
     dark, pale = lighter(rgb, -70), (236, 236, 232)
     deck = [Stroke(rectangle(0.14, beam * 0.7, x=-0.34), pale if sum(rgb) < 560 else dark)]
     for x in (-0.14, 0.02, 0.18):
@@ -81,7 +89,9 @@ def bus(rng: Rng, rgb: Rgb) -> Sprite:
 
 def storage_tank(rng: Rng, rgb: Rgb) -> Sprite:
     """A disc with a rim, a lit half and a shadow."""
-    rim = Stroke(np.concatenate([ellipse(0.92, 0.92), ellipse(0.92, 0.92)[:1]]), lighter(rgb, -60), 0.06)  # noqa: E501  # fmt: skip
+    rim = Stroke(
+        np.concatenate([ellipse(0.92, 0.92), ellipse(0.92, 0.92)[:1]]), lighter(rgb, -60), 0.06
+    )
     lit = Stroke(ellipse(0.46, 0.46, x=-0.14, y=-0.14), lighter(rgb, 18))
     pipe = Stroke(polyline((0, 0), (0.4, 0.1)), lighter(rgb, -60), 0.05)
     return Sprite(outline=(ellipse(1, 1),), rgb=rgb, strokes=(lit, rim, pipe), shadow=0.14)
@@ -159,11 +169,11 @@ def patch(rng: Rng, rgb: Rgb) -> Sprite:
     return Sprite(outline=(shape,), rgb=rgb, strokes=spots)
 
 
-def lane(rng: Rng, rgb: Rgb, *, width: float, dashes: Rgb | None) -> Sprite:
-    """A strip that crosses its frame with a slight bend: road, sidewalk, bikeway, river."""
+def lane(rng: Rng, rgb: Rgb, *, width: float, dashes: Rgb | None, bend: float = 0.06) -> Sprite:
+    """A strip along its frame with at most ``bend`` to a side: road, sidewalk, bikeway."""
     x = np.linspace(-0.5, 0.5, 13)
-    bend = float(rng.uniform(-0.06, 0.06))
-    centre = np.stack([x, bend * np.cos(x * np.pi * float(rng.uniform(1, 2)))], axis=1)
+    swing = float(rng.uniform(-bend, bend))
+    centre = np.stack([x, swing * np.cos(x * np.pi * float(rng.uniform(1, 2)))], axis=1)
     marks: list[Stroke] = []
     if dashes is not None:
         marks = [Stroke(centre[k : k + 2], dashes, 0.006) for k in range(0, 12, 2)]

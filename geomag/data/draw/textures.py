@@ -1,6 +1,6 @@
 """Grounds: noise textures made once per process from fixed seeds, cut at random offsets."""
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ GROUNDS: dict[str, tuple[tuple[int, int, int], tuple[tuple[int, int], ...]]] = {
 """Mean RGB and octaves (grid cells across 1024 px, amplitude in grey levels) of each ground."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _texture(kind: str) -> Image:
     """``[1024, 1024, 3]`` texture of one ground; the same bytes in every process."""
     rng = generator("ground texture", kind)
@@ -45,7 +45,7 @@ def _texture(kind: str) -> Image:
     return np.clip(field, 0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _grain() -> tuple[Image, Image]:
     """Sensor noise split into what is added and what is subtracted, ``[1024, 1024, 3]`` each."""
     rng = generator("sensor grain")
