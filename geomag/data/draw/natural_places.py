@@ -136,7 +136,9 @@ def river(p: Place) -> None:
 
 def ocean(p: Place) -> None:
     """Open water."""
-    p.strip("water", 0.05, bend=0.02)
+    turn = p.chance(0, np.pi)
+    for _ in range(p.count(5, 9)):
+        p.strip("water", 0.008, angle=turn, at=p.chance(0, 1), bend=0.015)
 
 
 def sea_ice(p: Place) -> None:
