@@ -1,0 +1,109 @@
+"""Images opened safely: the kind by content, the size from the header, a cap before any decode.
+
+Pillow's own guard warns at 89 and fails at 179 megapixels by global state; here the plug-in is
+chosen by the first bytes, so a file's suffix, and formats we do not use, play no part.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+from PIL.ImageMode import getmode
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from geomag.errors import ImageError
+
+MAX_PIXELS = 200_000_000
+"""Width times height; the largest benchmark image has 20 million."""
+
+_KINDS: dict[bytes, type[ImageFile]] = {
+    b"\xff\xd8\xff": JpegImageFile,
+    b"\x89PNG": PngImageFile,
+    b"II*\x00": TiffImageFile,
+    b"MM\x00*": TiffImageFile,
+    b"II+\x00": TiffImageFile,
+    b"MM\x00+": TiffImageFile,
+}
+_DTYPES = {"1": "bool", "I;16": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What an image's header says."""
+
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    mode: str
+    """Pillow's mode: RGB, L, P, RGBA, I;16 ..."""
+
+    @property
+    def bands(self) -> int:
+        """Number of bands as stored; a palette counts as one."""
+        return len(getmode(self.mode).bands)
+
+    @property
+    def dtype(self) -> str:
+        """Type of one value."""
+        return _DTYPES.get(self.mode, "uint8")
+
+
+def open_image(path: Path) -> ImageFile:
+    """Open an image without decoding it; close it, or use it in a ``with``.
+
+    Raises:
+        ImageError: If it is missing, not JPEG, PNG or TIFF, broken, empty or above `MAX_PIXELS`.
+    """
+    try:
+        with path.open("rb") as handle:
+            magic = handle.read(4)
+    except OSError as missing:
+        raise ImageError(str(path), f"cannot be opened ({missing.strerror})") from missing
+    kind = next((plugin for start, plugin in _KINDS.items() if magic.startswith(start)), None)
+    if kind is None:
+        raise ImageError(
+            str(path), f"starts with bytes {magic.hex(' ')!r}", "a JPEG, PNG or TIFF file"
+        )
+    try:
+        image = kind(path)
+    except (SyntaxError, OSError, ValueError, KeyError, OverflowError, EOFError) as broken:
+        raise ImageError(
+            str(path), f"broken image header ({broken})", remedy="fetch the file again"
+        ) from broken
+    width, height = image.size
+    if not 0 < width * height <= MAX_PIXELS:
+        image.close()
+        raise ImageError(
+            str(path), f"{width} x {height} pixels", f"between 1 and {MAX_PIXELS:,} pixels"
+        )
+    return image
+
+
+def image_info(path: Path) -> ImageInfo:
+    """Size and mode from the header alone; raises what `open_image` raises."""
+    with open_image(path) as image:
+        return ImageInfo(image.width, image.height, image.mode)
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Decode a single-band 8-bit image, as masks are stored, to ``uint8 [H, W]``.
+
+    A one-bit image gives 0 and 255.
+
+    Raises:
+        ImageError: If it has several bands or a wider type, or its data is truncated.
+    """
+    with open_image(path) as image:
+        if image.mode not in ("L", "1"):
+            raise ImageError(str(path), f"mode {image.mode}", "one band of 8 bits")
+        try:
+            return np.asarray(image.convert("L"), dtype=np.uint8)
+        except (OSError, SyntaxError, ValueError) as broken:
+            raise ImageError(
+                str(path), f"cannot be decoded ({broken})", remedy="fetch the file again"
+            ) from broken
