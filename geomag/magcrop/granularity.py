@@ -1,0 +1,165 @@
+"""G of Eq 2: the Task Granularity Classifier and the rule for grounded conversations.
+
+Paper 3.2.1: BERT's vector of the query, two hidden layers of 256 and 128, three outputs. Three
+outputs cannot say "leave the image alone", so a query for a description with interleaved masks
+bypasses MagCrop by rule (paper 4.3; model protocol 1).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from geomag.data.benchmarks import Granularity
+from geomag.errors import WeightsError
+from geomag.io import atomic_path, file_digest, write_json
+from geomag.magcrop.text_encoder import TextEncoder
+
+LABELS = (Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL)
+MARKER = "complete.json"
+WEIGHTS = "model.safetensors"
+
+_MASKS = re.compile(r"\b(masks?|segment\w*|outlines?)\b", re.IGNORECASE)
+_INTERLEAVED = re.compile(r"\binterlea\w+", re.IGNORECASE)
+_WHOLE = re.compile(
+    r"\b(descri\w+|captions?|explain|summar\w+|overview|narrat\w+|report|conversation)\b",
+    re.IGNORECASE,
+)
+
+
+class GranularityClassifier(nn.Module):
+    """Fully connected layers from a text vector to three logits."""
+
+    def __init__(
+        self, width: int, hidden: Sequence[int] = (256, 128), dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.width, self.hidden, self.dropout = width, tuple(hidden), dropout
+        sizes = (width, *hidden)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], len(LABELS)))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits ``[B, 3]`` in the order of `LABELS`, from vectors ``[B, width]``."""
+        return self.layers(vectors)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What MagCrop is to do for one query."""
+
+    granularity: Granularity | None
+    """None leaves the image as it is: a grounded conversation, or too little confidence."""
+    confidence: float
+    """Largest softmax output, in [0, 1]."""
+    bypassed: bool = False
+    """A grounded conversation, by rule."""
+
+
+class GranularityJudge:
+    """Encoder and classifier together: queries in, judgements out."""
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        classifier: GranularityClassifier,
+        *,
+        tau: float = 0.0,
+        gcg_bypass: bool = True,
+    ) -> None:
+        self.encoder = encoder
+        self.classifier = classifier.eval()
+        self.tau = tau
+        self.gcg_bypass = gcg_bypass
+
+    @torch.no_grad()
+    def judge(self, queries: Sequence[str]) -> list[Judgement]:
+        """One judgement per query: the words alone, without image token or turn markers."""
+        if not queries:
+            return []
+        chances = self.classifier(self.encoder.encode(queries)).softmax(dim=-1)
+        found = []
+        for query, row in zip(queries, chances, strict=True):
+            best = int(row.argmax())
+            confidence = float(row[best])
+            bypassed = self.gcg_bypass and is_gcg(query)
+            sure = not bypassed and confidence >= self.tau
+            found.append(Judgement(LABELS[best] if sure else None, confidence, bypassed))
+        return found
+
+
+def is_gcg(query: str) -> bool:
+    """Whether a query asks for a general description with a mask per phrase.
+
+    >>> is_gcg("Describe this image in detail with interleaved masks for the phrases.")
+    True
+    >>> is_gcg("Mark the red ship in this image with a mask.")
+    False
+    """
+    wants_masks = _MASKS.search(query) is not None
+    whole = _INTERLEAVED.search(query) is not None or _WHOLE.search(query) is not None
+    return wants_masks and whole
+
+
+def save_classifier(
+    folder: Path, classifier: GranularityClassifier, *, encoder_digest: str
+) -> None:
+    """Write weights and ``config.json`` into ``folder``, then ``complete.json`` with the digest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in classifier.state_dict().items()},
+            temporary,
+        )
+    shape = {
+        "width": classifier.width,
+        "hidden": list(classifier.hidden),
+        "dropout": classifier.dropout,
+        "labels": [str(label) for label in LABELS],
+        "encoder_digest": encoder_digest,
+    }
+    write_json(folder / "config.json", shape)
+    write_json(folder / MARKER, {WEIGHTS: file_digest(folder / WEIGHTS)})
+
+
+def load_classifier(folder: Path, *, encoder_digest: str) -> GranularityClassifier:
+    """Read what `save_classifier` wrote.
+
+    Raises:
+        WeightsError: If it is absent, half-written, changed since, of other labels or layers, or
+            was trained on another encoder.
+    """
+    remedy = "run `geomag train granularity`"
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        digest = file_digest(folder / WEIGHTS)
+    except (FileNotFoundError, json.JSONDecodeError) as missing:
+        raise WeightsError(str(folder), f"no whole classifier ({missing})", remedy=remedy) from None
+    if marker.get(WEIGHTS) != digest:
+        raise WeightsError(
+            str(folder / WEIGHTS), f"sha256 {digest[:16]}", str(marker.get(WEIGHTS))[:16], remedy
+        )
+    if shape["encoder_digest"] != encoder_digest:
+        raise WeightsError(
+            str(folder), f"trained on encoder {shape['encoder_digest']}", encoder_digest, remedy
+        )
+    if shape["labels"] != [str(label) for label in LABELS]:
+        raise WeightsError(str(folder), f"labels {shape['labels']}", remedy=remedy)
+    classifier = GranularityClassifier(shape["width"], shape["hidden"], shape["dropout"])
+    try:
+        classifier.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+    except RuntimeError as wrong:
+        raise WeightsError(
+            str(folder / WEIGHTS), str(wrong).splitlines()[-1], remedy=remedy
+        ) from None
+    classifier.eval()
+    return classifier
