@@ -30,6 +30,11 @@ class Category:
     carries: bool = False
     """Whether other objects may lie on it."""
 
+    @property
+    def varies(self) -> bool:
+        """Whether sizes differ enough for "small" and "large" to be worth asking about."""
+        return self.largest > 2.3 * self.smallest
+
 
 def _lane(width: float, rgb: Rgb, dashes: Rgb | None = None) -> Category:
     draw = partial(sprites.lane, width=width, dashes=dashes)
@@ -40,35 +45,35 @@ DIOR: dict[str, Category] = {
     "airplane": Category(
         draw=sprites.airplane, smallest=24, largest=110, colours=("white", "red", "blue", "grey")
     ),
-    "airport": Category(draw=sites.airport, smallest=110, largest=170),
-    "baseball field": Category(draw=sites.baseball_field, smallest=40, largest=120),
+    "airport": Category(draw=sites.airport, smallest=130, largest=170),
+    "baseball field": Category(draw=sites.baseball_field, smallest=60, largest=120),
     "basketball court": Category(
-        draw=sites.basketball_court, smallest=36, largest=90, colours=("orange", "blue", "grey")
+        draw=sites.basketball_court, smallest=44, largest=90, colours=("orange", "blue", "grey")
     ),
     "bridge": Category(
-        draw=sites.bridge, smallest=70, largest=160, colours=("grey", "white", "red")
+        draw=sites.bridge, smallest=90, largest=160, colours=("grey", "white", "red")
     ),
     "chimney": Category(
         draw=sprites.chimney, smallest=24, largest=80, colours=("red", "white", "grey")
     ),
-    "dam": Category(draw=sites.dam, smallest=80, largest=160, rgb=(196, 190, 178)),
+    "dam": Category(draw=sites.dam, smallest=90, largest=160, rgb=(196, 190, 178)),
     "expressway service area": Category(
-        draw=sites.service_area, smallest=80, largest=150, rgb=(206, 60, 50)
+        draw=sites.service_area, smallest=100, largest=150, rgb=(206, 60, 50)
     ),
     "expressway toll station": Category(
-        draw=sites.toll_station, smallest=70, largest=140, rgb=(60, 96, 190)
+        draw=sites.toll_station, smallest=90, largest=140, rgb=(60, 96, 190)
     ),
-    "golf field": Category(draw=sites.golf_field, smallest=90, largest=160),
-    "ground track field": Category(draw=sites.ground_track_field, smallest=60, largest=140),
-    "harbor": Category(draw=sites.harbor, smallest=70, largest=150, rgb=(186, 180, 170)),
-    "overpass": Category(draw=sites.overpass, smallest=70, largest=150, rgb=(150, 150, 155)),
+    "golf field": Category(draw=sites.golf_field, smallest=120, largest=160),
+    "ground track field": Category(draw=sites.ground_track_field, smallest=80, largest=140),
+    "harbor": Category(draw=sites.harbor, smallest=100, largest=150, rgb=(186, 180, 170)),
+    "overpass": Category(draw=sites.overpass, smallest=90, largest=150, rgb=(150, 150, 155)),
     "ship": Category(
         draw=sprites.ship,
         smallest=16,
         largest=110,
         colours=("red", "white", "grey", "black", "orange", "yellow"),
     ),
-    "stadium": Category(draw=sites.stadium, smallest=80, largest=150, rgb=(208, 206, 200)),
+    "stadium": Category(draw=sites.stadium, smallest=110, largest=150, rgb=(208, 206, 200)),
     "storage tank": Category(
         draw=sprites.storage_tank,
         smallest=16,
@@ -76,10 +81,10 @@ DIOR: dict[str, Category] = {
         colours=("white", "grey", "red", "blue", "yellow"),
     ),
     "tennis court": Category(
-        draw=sites.tennis_court, smallest=30, largest=90, colours=("green", "blue", "orange")
+        draw=sites.tennis_court, smallest=36, largest=90, colours=("green", "blue", "orange")
     ),
     "train station": Category(
-        draw=sites.train_station, smallest=90, largest=160, rgb=(204, 206, 212)
+        draw=sites.train_station, smallest=110, largest=160, rgb=(204, 206, 212)
     ),
     "vehicle": Category(draw=sprites.car, smallest=12, largest=36, colours=_VIVID),
     "windmill": Category(draw=sprites.windmill, smallest=40, largest=110, rgb=(244, 244, 244)),

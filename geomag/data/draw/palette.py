@@ -27,10 +27,10 @@ HIDDEN_ON: dict[str, tuple[str, ...]] = {
 """Colours too close to a ground to be told apart at a quarter of the resolution."""
 
 
-def shade(rng: np.random.Generator, colour: str, spread: int = 12) -> Rgb:
-    """One RGB value near a named colour; ``spread`` is the largest shift per channel."""
+def shade(rng: np.random.Generator, colour: str) -> Rgb:
+    """One RGB value near a named colour: up to 14 levels lighter or darker, 4 off in hue."""
+    shift = rng.integers(-14, 15) + rng.integers(-4, 5, 3)
     red, green, blue = COLOURS[colour]
-    shift = rng.integers(-spread, spread + 1, 3)
     return (_byte(red + shift[0]), _byte(green + shift[1]), _byte(blue + shift[2]))
 
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geomag.data.draw.matching import FAR, NEAR, Traits, article, gap, matches, noun, plural
+from geomag.data.draw.categories import CATEGORIES
+from geomag.data.draw.matching import (
+    FAR,
+    NEAR,
+    Traits,
+    article,
+    gap,
+    matches,
+    noun,
+    plural,
+    present,
+)
 from geomag.data.draw.scene import Scene
 
 METRES_PER_PIXEL = 0.1524
@@ -60,35 +71,51 @@ def _suffix(rng: np.random.Generator) -> str:
 
 def _presence(scene: Scene, rng: np.random.Generator) -> Question | None:
     wanted = rng.random() >= _MAJORITY  # "no" is the majority, as in RSVQA-HR
+    related = rng.random() < 0.2
     for _ in range(_TRIES):
-        if rng.random() < 0.25:
+        if related:
             found = _relation(scene, rng)
-            if found is None:
-                continue
-            text, holds = found
-        else:
-            traits = _random_traits(scene, rng)
-            holds = bool(matches(traits, scene))
-            text = noun(traits)
-        if holds == wanted:
-            opening = _pick(rng, ("Is {} present{}?", "Is there {}{}?"))
-            if " of " in text or "next to" in text:
-                opening = "Is there {}{}?"
-            return Question("presence", opening.format(article(text), _suffix(rng)), _yes(holds))
+            if found is not None and found[1] == wanted:
+                return Question(
+                    "presence", f"Is there {article(found[0])}{_suffix(rng)}?", _yes(wanted)
+                )
+            continue
+        traits = _traits(scene, rng, held=wanted)
+        if bool(matches(traits, scene)) == wanted:
+            form = _pick(rng, ("Is {} present{}?", "Is there {}{}?"))
+            text = form.format(article(noun(traits)), _suffix(rng))
+            return Question("presence", text, _yes(wanted))
     return None
 
 
-def _random_traits(scene: Scene, rng: np.random.Generator) -> Traits:
-    """A class of the pool, half the time one that is there, with one attribute at most."""
-    seen = [o.category for o in scene.objects]
-    category = _pick(rng, seen if seen and rng.random() < 0.5 else _pool(scene))
+def _traits(scene: Scene, rng: np.random.Generator, *, held: bool) -> Traits:
+    """A class and at most one attribute.
+
+    Those of a random object if ``held``. Otherwise the class is any of the pool and the
+    attribute one that the class may have, so that the words alone give no answer away.
+    """
+    if held and scene.objects:
+        category = _pick(rng, present(scene))
+        members = [o for o in scene.objects if o.category == category]
+        item = members[int(rng.integers(len(members)))]
+        colour, size = item.colour, item.size
+    else:
+        category = _pick(rng, _pool(scene))
+        colours = CATEGORIES[category].colours
+        colour = _pick(rng, colours) if colours else ""
+        size = _usual_size(scene, rng, category)
     chance = rng.random()
-    if chance < 0.3:
-        return Traits(category=category, size=_pick(rng, ("small", "large")))
-    colours = sorted({o.colour for o in scene.objects} - {""})
-    if chance < 0.55 and colours:
-        return Traits(category=category, colour=_pick(rng, colours))
-    return Traits(category=category)
+    if chance < 0.3 and CATEGORIES[category].varies:
+        return Traits(category=category, size=size)
+    return Traits(category=category, colour=colour if chance < 0.6 else "")
+
+
+def _usual_size(scene: Scene, rng: np.random.Generator, category: str) -> str:
+    """A size word in about the share that objects of the class have it."""
+    model = CATEGORIES[category]
+    if model.largest < 45:
+        return "small" if rng.random() < 0.85 else "large"
+    return _pick(rng, ("small", "large"))
 
 
 def _relation(scene: Scene, rng: np.random.Generator) -> tuple[str, bool] | None:
@@ -122,11 +149,11 @@ def _relation(scene: Scene, rng: np.random.Generator) -> tuple[str, bool] | None
 
 def _comparison(scene: Scene, rng: np.random.Generator) -> Question | None:
     wanted = rng.random() >= _MAJORITY
-    seen = [o.category for o in scene.objects]
-    pool = _pool(scene)
+    seen, pool = [o.category for o in scene.objects], _pool(scene)
     for _ in range(_TRIES):
-        first = _pick(rng, seen if seen and rng.random() < 0.6 else pool)
-        second = _pick(rng, seen if seen and rng.random() < 0.6 else pool)
+        first, second = (
+            _pick(rng, present(scene) if seen and rng.random() < 0.6 else pool) for _ in range(2)
+        )
         if first == second:
             continue
         a, b = seen.count(first), seen.count(second)
@@ -145,14 +172,14 @@ def _comparison(scene: Scene, rng: np.random.Generator) -> Question | None:
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> Question | None:
-    traits = _random_traits(scene, rng)
+    traits = _traits(scene, rng, held=rng.random() < 0.75)
     words = " ".join(w for w in (traits.size, traits.colour, plural(traits.category)) if w)
     form = _pick(rng, ("How many {} are there{}?", "What is the number of {}{}?"))
     return Question("count", form.format(words, _suffix(rng)), str(len(matches(traits, scene))))
 
 
 def _area(scene: Scene, rng: np.random.Generator) -> Question | None:
-    traits = _random_traits(scene, rng)
+    traits = _traits(scene, rng, held=rng.random() < 0.75)
     pixels = sum(int(np.count_nonzero(scene.objects[k].mask)) for k in matches(traits, scene))
     words = " ".join(w for w in (traits.size, traits.colour, plural(traits.category)) if w)
     return Question(
