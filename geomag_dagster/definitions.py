@@ -1,0 +1,54 @@
+"""The code location ``geomag``: assets, jobs and the runner, from ``dvc.yaml`` and ``params.yaml``.
+
+Loads without torch, mlflow, DVC, Great Expectations or Ray.
+"""
+
+import functools
+
+import dagster as dg
+
+from geomag.config import load_profile, project_root
+from geomag.data.benchmarks import BENCHMARKS
+from geomag_dagster.assets import dataset_specs, stage_assets
+from geomag_dagster.dvc import DvcResource
+from geomag_dagster.executors.choose import chosen_executor
+from geomag_dagster.jobs import jobs
+from geomag_dagster.stages import read_stages
+
+
+@functools.cache
+def build() -> dg.Definitions:
+    """All of it, for the project the working directory is in."""
+    root = project_root()
+    profile = load_profile(root=root)
+    stages = read_stages(root)
+    return dg.Definitions(
+        assets=[
+            *dataset_specs(list(BENCHMARKS)),
+            *stage_assets(stages, root, on_gpu=profile.device == "cuda"),
+        ],
+        jobs=jobs(),
+        resources={"dvc": DvcResource(root=str(root))},
+        executor=chosen_executor(),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``workspace.yaml`` loads."""
+    return build()
+
+
+def whole_line() -> dg.JobDefinition:
+    """The job of that name, as a process that runs one of its steps finds it again."""
+    return build().resolve_job_def("whole_line")
+
+
+def retrain() -> dg.JobDefinition:
+    """See `whole_line`."""
+    return build().resolve_job_def("retrain")
+
+
+def evaluate_only() -> dg.JobDefinition:
+    """See `whole_line`."""
+    return build().resolve_job_def("evaluate_only")

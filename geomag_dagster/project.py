@@ -1,0 +1,87 @@
+"""The project made ready to run: environment, DAGSTER_HOME, DVC, the data and its versions."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+
+from geomag.errors import ToolError
+from geomag.versions import dataset_versions, tracked_tree
+from geomag_dagster.dvc import stage_env
+from geomag_dagster.naming import DATA
+
+
+def dagster_home(root: Path) -> Path:
+    """The instance's folder, with our ``dagster.yaml`` in it; also exported to this process."""
+    home = Path(os.environ.get("DAGSTER_HOME") or root / ".dagster" / "home")
+    home.mkdir(parents=True, exist_ok=True)
+    ours, theirs = root / "dagster.yaml", home / "dagster.yaml"
+    if ours.is_file() and (not theirs.is_file() or ours.read_bytes() != theirs.read_bytes()):
+        shutil.copyfile(ours, theirs)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    os.environ.update(stage_env())
+    return home
+
+
+def prepare(root: Path, *, profile_source: str) -> None:
+    """Bring DVC and the data to where a stage can run.
+
+    Args:
+        root: Project root.
+        profile_source: ``sample`` draws missing benchmarks; ``downloads`` expects them.
+    """
+    if not (root / ".git").exists():
+        _dvc(root, "config", "--local", "core.no_scm", "true")
+    data = root / DATA
+    if not data.is_dir():
+        if profile_source != "sample":
+            raise ToolError(str(data), "no such folder", remedy="see README, 'With the downloads'")
+        _checked(root, [sys.executable, "-m", "geomag", "data", "sample"])
+        _dvc(root, "add", DATA)
+    elif tracked_tree(root) is None:
+        _dvc(root, "add", DATA)
+
+
+def report_datasets(instance: dg.DagsterInstance, root: Path, names: Iterable[str]) -> list[str]:
+    """Tell the instance the version of every benchmark that it does not know yet.
+
+    Returns:
+        The names whose version is new.
+    """
+    new = []
+    for name, md5 in dataset_versions(root, names).items():
+        if known_version(instance, dg.AssetKey([DATA, name])) != md5:
+            instance.report_runless_asset_event(dataset_event(name, md5))
+            new.append(name)
+    return new
+
+
+def dataset_event(name: str, md5: str) -> dg.AssetMaterialization:
+    """The event that gives a benchmark its version; an observation would not move conditions."""
+    return dg.AssetMaterialization(
+        asset_key=[DATA, name],
+        metadata={"dvc.md5": md5},
+        tags={"dagster/data_version": md5},
+    )
+
+
+def known_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    """The data version of an asset's latest materialization."""
+    event = instance.get_latest_materialization_event(key)
+    materialization = event.asset_materialization if event else None
+    return (materialization.tags or {}).get("dagster/data_version") if materialization else None
+
+
+def _dvc(root: Path, *arguments: str) -> None:
+    _checked(root, [sys.executable, "-m", "dvc", "--quiet", "--wait-for-lock", *arguments])
+
+
+def _checked(root: Path, command: list[str]) -> None:
+    done = subprocess.run(command, cwd=root, env={**os.environ, **stage_env()}, check=False)
+    if done.returncode:
+        raise ToolError(" ".join(command[2:]), f"ended with exit code {done.returncode}")
