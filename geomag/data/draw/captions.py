@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from geomag.data.draw.matching import NUMBERS, counted, plural
+from geomag.data.draw.matching import counted
 from geomag.data.draw.scene import Scene
 
 _WORDS: dict[str, tuple[str, str, str]] = {
@@ -28,7 +28,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "commercial": ("commercial buildings", "along busy streets", "the city"),
     "dense residential": ("dense houses", "arranged neatly in lines", "the narrow roads"),
     "desert": ("sand dunes", "with long crests", "the desert"),
-    "farmland": ("fields of crops", "with straight furrows", "the farmland"),
+    "farmland": ("crop fields", "with straight furrows", "the farmland"),
     "forest": ("dense trees", "with dark green crowns", "the forest"),
     "freeway": ("a wide freeway", "with many cars on it", "the lanes"),
     "golf course": ("a golf course", "with white bunkers", "the green turf"),
@@ -39,7 +39,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "island": ("an island", "with a sandy shore", "the open sea"),
     "lake": ("a lake", "with calm water", "the green banks"),
     "meadow": ("a meadow", "with pale grass", "the open land"),
-    "medium residential": ("houses with gardens", "along a street", "the residential area"),
+    "medium residential": ("houses", "with gardens along a street", "the residential area"),
     "mobile home park": ("mobile homes", "parked close in slanted rows", "the mobile home park"),
     "mountain": ("rocky mountains", "with steep ridges", "the valleys"),
     "ocean": ("dark blue water", "with small waves", "the ocean"),
@@ -51,14 +51,14 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "railway": ("railway tracks", "in parallel on gravel", "the railway"),
     "railway station": ("a railway station", "with a great roof", "the tracks"),
     "resort": ("swimming pools", "among red roofs", "the resort"),
-    "river": ("a river", "winding between the banks", "the bushes"),
+    "river": ("a river", "winding between the banks", "the green bushes"),
     "roundabout": ("a roundabout", "with a planted island", "the ring road"),
     "runway": ("a straight runway", "with white marking lines", "the lawn"),
     "school": ("a school", "with a running track", "the teaching blocks"),
     "sea ice": ("sea ice", "broken by dark cracks", "the frozen sea"),
     "ship": ("a ship", "with a long wake", "the open water"),
     "snowberg": ("snow", "on dark rocks", "the snowberg"),
-    "sparse residential": ("a few houses", "hidden in the trees", "the sparse residential area"),
+    "sparse residential": ("houses", "few and hidden in the trees", "the sparse residential area"),
     "square": ("a paved square", "with a fountain", "the plaza"),
     "stadium": ("a stadium", "with stands around the pitch", "the concrete ground"),
     "storage tank": ("storage tanks", "in white rows", "the bare ground"),
@@ -69,30 +69,30 @@ _WORDS: dict[str, tuple[str, str, str]] = {
 }
 """Subject, detail and setting of each place kind: the words that tell it from the others."""
 
-_COMMON = (
-    "There are {subject} {detail} .",
-    "It is {subject} {detail} .",
-    "{Subject} {detail} in {setting} .",
-    "Here we can see {subject} near {setting} .",
-    "This is {subject} {detail} near {setting} .",
+_FRAMES = (
+    "There {is_} {subject} {detail} .",
+    "{Subject} {detail} near {setting} .",
+    "Here we can see {subject} at {setting} .",
+    "{This_is} {subject} {detail} at {setting} .",
 )
+_SCENERY = ("tree", "car", "building")
+"""Classes that are counted only where nothing else tells the place."""
 _TYPOS = (("parallel", "parrallel"), ("houses", "hosues"), ("sand", "snad"), ("some", "ssome"))
 
 
 def captions(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
-    """Exactly five sentences; those of other kinds share little but their frame."""
-    subject, detail, setting = _WORDS.get(scene.kind, _object_words(scene))
-    start = 0 if _is_plural(subject) else 1
-    frames = (_COMMON[start], *_COMMON[2:])
-    sentences = [
-        frame.format(
-            subject=subject,
-            Subject=subject[0].upper() + subject[1:],
-            detail=detail,
-            setting=setting,
-        )
-        for frame in frames
-    ]
+    """Exactly five sentences; those of different kinds share little but their frames."""
+    subject, detail, setting = _WORDS[scene.kind] if scene.kind in _WORDS else _object_words(scene)
+    many = _is_plural(subject)
+    words = {
+        "is_": "are" if many else "is",
+        "This_is": "These are" if many else "This is",
+        "subject": subject,
+        "Subject": subject[0].upper() + subject[1:],
+        "detail": detail,
+        "setting": setting,
+    }
+    sentences = [frame.format(**words) for frame in _FRAMES]
     sentences.append(_counting_sentence(scene, setting) or sentences[0])
     order = [sentences[int(k)] for k in rng.permutation(5)]
     if rng.random() < 0.2:
@@ -101,7 +101,8 @@ def captions(scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _is_plural(subject: str) -> bool:
-    return not subject.startswith(("a ", "an ")) and subject.split()[-1].endswith("s")
+    first, *_ = subject.split(" and ")
+    return first.split()[0] not in ("a", "an") and first.endswith("s")
 
 
 def _object_words(scene: Scene) -> tuple[str, str, str]:
@@ -114,13 +115,13 @@ def _object_words(scene: Scene) -> tuple[str, str, str]:
 def _counting_sentence(scene: Scene, setting: str) -> str:
     """Count the most frequent class: There are two airplanes at the airport ."""
     counts = Counter(o.category for o in scene.objects)
-    if not counts:
+    ranked = sorted(counts, key=lambda name: (name in _SCENERY, -counts[name]))
+    if not ranked:
         return ""
-    name, number = counts.most_common(1)[0]
-    if number == 1:
-        return f"There is {counted(1, name)} at {setting} ."
-    amount = NUMBERS[number] if number < len(NUMBERS) else "many"
-    return f"There are {amount} {plural(name)} at {setting} ."
+    name, number = ranked[0], counts[ranked[0]]
+    if name == "tree" and number > 1:
+        return f"There are some trees beside {setting} ."
+    return f"There {'is' if number == 1 else 'are'} {counted(number, name)} at {setting} ."
 
 
 def _mistype(sentence: str, rng: np.random.Generator) -> str:

@@ -19,7 +19,7 @@ BORDER = 0.04
 NEAR, FAR = 0.07, 0.16
 """Gap between boxes, as a share of the width: ``next to`` up to NEAR, surely not from FAR."""
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NUMBERS = ("no", "one", "two", "three", "four")
 _COLUMNS = {"left": 0, "right": 2}
 _ROWS = {"top": 0, "bottom": 2}
 
@@ -42,13 +42,11 @@ class Traits:
 
 
 def plural(name: str) -> str:
-    """Plural as the questions form it, wrong ones kept ("pitchs").
+    """Plural as RSVQA's program forms it, right or wrong ("pitchs").
 
     >>> plural("storage tank"), plural("water"), plural("bus")
-    ('storage tanks', 'water areas', 'buses')
+    ('storage tanks', 'water areas', 'buss')
     """
-    if name == "bus":
-        return "buses"
     return f"{singular(name)}s"
 
 
@@ -149,7 +147,7 @@ def noun(traits: Traits) -> str:
 
 
 def counted(count: int, name: str) -> str:
-    """Number and class, as in "two ships" or "a ship"; ten and more are "many"."""
+    """Number and class, as in "two ships" or "a ship"; five and more are "many"."""
     if count == 1:
         return article(singular(name))
     return f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} {plural(name)}"

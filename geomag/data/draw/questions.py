@@ -20,6 +20,7 @@ from geomag.data.draw.matching import (
     noun,
     plural,
     present,
+    singular,
 )
 from geomag.data.draw.scene import Scene
 
@@ -71,7 +72,7 @@ def _suffix(rng: np.random.Generator) -> str:
 
 def _presence(scene: Scene, rng: np.random.Generator) -> Question | None:
     wanted = rng.random() >= _MAJORITY  # "no" is the majority, as in RSVQA-HR
-    related = rng.random() < 0.2
+    related = rng.random() < 0.25
     for _ in range(_TRIES):
         if related:
             found = _relation(scene, rng)
@@ -133,6 +134,8 @@ def _relation(scene: Scene, rng: np.random.Generator) -> tuple[str, bool] | None
         if a.category == first and b.category == second
     ]
     relation = _pick(rng, ("next to", "on the left of", "on the right of"))
+    if any(CATEGORIES[name].crosses for name in (first, second)):
+        relation = "next to"  # a road has no side of the picture
     if relation == "next to":
         closest = min(gap(a, b, scene) for a, b in pairs)
         doubtful, holds = NEAR < closest < FAR, closest <= NEAR
@@ -143,8 +146,9 @@ def _relation(scene: Scene, rng: np.random.Generator) -> tuple[str, bool] | None
             sign * ((b.box.x0 + b.box.x1) - (a.box.x0 + a.box.x1)) / 2 / width for a, b in pairs
         )
         doubtful, holds = abs(ahead) < NEAR, ahead > 0
-    space = "  " if rng.random() < 0.5 else " "
-    return None if doubtful else (f"{first} {relation}{space}{article(second)}", holds)
+    space = "  " if rng.random() < 0.8 else " "
+    text = f"{singular(first)} {relation}{space}{article(singular(second))}"
+    return None if doubtful else (text, holds)
 
 
 def _comparison(scene: Scene, rng: np.random.Generator) -> Question | None:
