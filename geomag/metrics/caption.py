@@ -15,7 +15,27 @@ from geomag.errors import ToolError
 from geomag.metrics.java import meteor_lines, ptb_lines
 from geomag.metrics.tally import Floats, Formula, Tally, Totals, share
 
-PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split(" "))
+PUNCTUATION = frozenset(
+    [
+        "''",
+        "'",
+        "``",
+        "`",
+        "-LRB-",
+        "-RRB-",
+        "-LCB-",
+        "-RCB-",
+        ".",
+        "?",
+        "!",
+        ",",
+        ":",
+        "-",
+        "--",
+        "...",
+        ";",
+    ]
+)
 _SMALL, _TINY = 1e-9, 1e-15
 ORDERS = (1, 2, 3, 4)
 # METEOR 1.5, English: weights of exact, stem, synonym and paraphrase matches; alpha ... delta
