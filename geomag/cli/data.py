@@ -40,3 +40,59 @@ def sample(
         counts = ", ".join(f"{split} {count:,}" for split, count in one.counts.items())
         done = f"{one.n_bytes / 1e6:.1f} MB in {one.seconds:.1f} s" if one.is_new else "unchanged"
         typer.echo(f"{one.benchmark:<16} {counts:<56} {done}")
+
+
+@app.command()
+def check(
+    benchmarks: Annotated[
+        list[str] | None, typer.Argument(help="Some of the ten; all when none is named.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmarks.")] = None,
+    accept_count: Annotated[
+        bool, typer.Option("--accept-count", help="Let split counts differ from the published.")
+    ] = False,
+) -> None:
+    """Tell whether downloads are whole: tree, counts, first broken record, remedy."""
+    from geomag.config import load_profile, override, project_root
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.data.check import check_benchmark
+
+    names = benchmarks or list(BENCHMARKS)
+    profile = load_profile()
+    if accept_count:
+        profile = override(profile, data={"accept_count": names})
+    results = [check_benchmark(name, data or project_root() / "data", profile) for name in names]
+    for result in results:
+        typer.echo("\n".join(result.lines()))
+    if any(result.problem for result in results):
+        raise typer.Exit(2)
+
+
+@app.command()
+def validate(
+    benchmark: Annotated[str, typer.Argument(help="One of the ten.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmarks.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Gets the records; default artifacts/records/BENCHMARK.")
+    ] = None,
+    accept_count: Annotated[
+        bool, typer.Option("--accept-count", help="Let split counts differ from the published.")
+    ] = False,
+) -> None:
+    """Turn a benchmark's files into records, and stop if a critical expectation is broken."""
+    from geomag.config import load_profile, override, project_root
+    from geomag.data.validation import validate as validate_benchmark
+
+    profile = load_profile()
+    if accept_count:
+        profile = override(profile, data={"accept_count": [benchmark]})
+    report = validate_benchmark(
+        benchmark,
+        data or project_root() / "data",
+        out or project_root() / "artifacts" / "records" / benchmark,
+        profile,
+    )
+    n_broken = sum(not outcome.is_met for outcome in report.outcomes)
+    typer.echo(
+        f"{benchmark}: {report.counts}, {len(report.outcomes)} expectations, {n_broken} open"
+    )

@@ -1,10 +1,11 @@
 """How many records each split should hold: the published counts, or those of the drawn sample."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from geomag.data.classes import AID_CLASSES, AID_COUNTS, RESISC45_CLASSES
 from geomag.errors import AnnotationError
 from geomag.io import read_json
 
@@ -26,6 +27,16 @@ EXPECTED_COUNTS: Mapping[str, Mapping[str, int]] = {
 """Published records per split (protocols: pixel 2.1, 3.1, 5.1; region 2.5, 3.6; image 2.4, 3.3,
 5.1, 5.2). ``train+val`` is one published split that the reader divides."""
 
+PUBLISHED_MASKS: Mapping[str, Mapping[str, int]] = {
+    "geopixeld": {"train+val": 53_816, "test": 5_427}
+}
+"""[SEG] per split as the paper counts them; a difference is a remark (GeoPixelD protocol 5.1)."""
+
+_PUBLISHED_KINDS: Mapping[str, Mapping[str, int]] = {
+    "aid": {AID_CLASSES[folder]: count for folder, count in AID_COUNTS.items()},
+    "resisc45": dict.fromkeys(RESISC45_CLASSES.values(), 700),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -33,9 +44,11 @@ class Expected:
 
     counts: Mapping[str, int]
     origin: Literal["published", "sample"]
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Records per class, where the published set fixes them: the scene sets."""
 
-    def differences(self, counts: Mapping[str, int]) -> list[str]:
-        """One line per split whose count is another.
+    def differences(self, counts: Mapping[str, int], *, noun: str = "records") -> list[str]:
+        """One line per split whose count of ``noun`` is another.
 
         >>> Expected({"train+val": 10, "test": 2}, "sample").differences({"train": 9, "test": 2})
         ['train+val: 9 records, 10 expected (sample)']
@@ -44,7 +57,7 @@ class Expected:
         named = {split for name in self.counts for split in name.split("+")}
         found |= {split: n for split, n in counts.items() if split not in named}
         return [
-            f"{name}: {n} records, {self.counts.get(name, 0)} expected ({self.origin})"
+            f"{name}: {n} {noun}, {self.counts.get(name, 0)} expected ({self.origin})"
             for name, n in found.items()
             if n != self.counts.get(name, 0)
         ]
@@ -59,7 +72,7 @@ def expected_counts(benchmark: str, root: Path) -> Expected:
     marker = root / SAMPLE_MARKER
     published = EXPECTED_COUNTS[benchmark]
     if not marker.is_file():
-        return Expected(published, "published")
+        return Expected(published, "published", _PUBLISHED_KINDS.get(benchmark, {}))
     row = read_json(marker)
     counts = row.get("counts") if isinstance(row, dict) else None
     if not isinstance(counts, dict) or row.get("benchmark") != benchmark:

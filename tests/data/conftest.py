@@ -132,13 +132,13 @@ class GeoPixelTree:
         names = [f"P{n:04}_0_16_0_20" for n in range(11)] + ["P0003_0_16_15_35"]
         for name in names:
             self.patch("train", name, img=f"data/GeoPixelD/train/{name}.png")
-        for name in ("P0003_0_16_0_20", "P2100"):
+        for name in ("P0100_0_16_0_20", "P2100"):
             self.patch("test", name, img=f"{name}.png")
         dump(self.folder / "GeoPixelD.json", [])
 
     def patch(self, part: str, name: str, **changes) -> Path:
         row = {
-            "id": 1, "img": f"{name}.png", "gcg_description": self.text,
+            "id": 1, "img": f"{name}.png", "gcg_description": f"{self.text} So {name}.",
             "polygons": [[SQUARE, [[10, 10], [12, 10], [12, 12]]], [[[18, 0], [20, 0], [20, 3]]]],
             **changes,
         }  # fmt: skip

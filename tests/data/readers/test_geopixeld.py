@@ -27,7 +27,7 @@ def test_a_group_is_the_or_of_its_filled_polygons(geopixel):
     assert mask[10:13, 10:13].tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 1]]
     assert mask.sum() == 16 + 6
     assert record.phrases == ("ships-1", "a pier")
-    assert record.text == geopixel.text
+    assert record.text == geopixel.text + " So P0000_0_16_0_20."
     assert (record.width, record.height, record.notes) == (20, 16, ())
 
 
@@ -43,7 +43,7 @@ def test_val_is_a_tenth_of_the_train_sources_and_takes_their_neighbours_along(ge
     assert len(by_split["val"]) == 2, "a tenth of eleven, rounded up"
     assert not by_split["val"] & by_split["train"]
     assert len(by_split["train"] | by_split["val"]) == 11
-    assert [r.id for r in records if r.split == "test"] == ["P0003_0_16_0_20", "P2100"]
+    assert [r.id for r in records if r.split == "test"] == ["P0100_0_16_0_20", "P2100"]
     assert [r.split for r in read(geopixel)] == [r.split for r in records]
 
 
