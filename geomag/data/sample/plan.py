@@ -80,7 +80,7 @@ PLANS: dict[str, Plan] = {
     "geopixeld": Plan(384, {_TRAIN: 300, _TEST: 70}),
     "dior_rsvg": Plan(448, {_TRAIN: 360}),
     "rsvqa_lr": Plan(256, {_TRAIN: 160, _VAL: 20, _TEST: 40}),
-    "rsvqa_hr": Plan(384, {_TRAIN: 160, _VAL: 20, _TEST: 40, _PHILI: 30}),
+    "rsvqa_hr": Plan(352, {_TRAIN: 160, _VAL: 20, _TEST: 40, _PHILI: 30}),
     "ucm_captions": Plan(256, {_TRAIN: 8, _VAL: 1, _TEST: 2}),
     "sydney_captions": Plan(320, {_TRAIN: 16, _VAL: 2, _TEST: 4}),
     "aid": Plan(320, {_TEST: 5}),

@@ -40,7 +40,7 @@ def write_dior_rsvg(root: Path, *, seed: int, scale: float) -> dict[Split, int]:
         _write_xml(base / f"Annotations/{stem}.xml", stem, scene, told)
         for expression in told:
             name = dior_spelling(scene.objects[expression.index].category)
-            if number % _UNSEEN_EVERY == _UNSEEN_EVERY - 1:
+            if number % _UNSEEN_EVERY == 1:
                 split = Split.TEST
             else:
                 split = round_of[turn[name] % len(round_of)]
@@ -66,7 +66,7 @@ def _annotated(
         if told:
             break
     again = refer(scene, rng, index=told[0].index)
-    if number % _REPEAT_EVERY == _REPEAT_EVERY - 1 and again is not None:
+    if number % _REPEAT_EVERY == 0 and again is not None:
         told.append(again)
     return scene, told
 

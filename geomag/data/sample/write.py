@@ -143,7 +143,7 @@ def _swap(partial: Path, root: Path) -> None:
 def _report(root: Path, marker: dict[str, Any], started: float, *, is_new: bool) -> Written:
     return Written(
         benchmark=marker["benchmark"],
-        counts=marker["counts"],
+        counts={str(s): marker["counts"][s] for s in Split if s in marker["counts"]},
         digest=marker["digest"],
         n_bytes=sum(p.stat().st_size for p in root.rglob("*") if p.is_file()),
         seconds=time.monotonic() - started,
