@@ -33,7 +33,7 @@ class Category:
     @property
     def varies(self) -> bool:
         """Whether sizes differ enough for "small" and "large" to be worth asking about."""
-        return self.largest > 2.3 * self.smallest
+        return self.largest > 2.9 * self.smallest
 
 
 def _lane(width: float, rgb: Rgb, dashes: Rgb | None = None) -> Category:

@@ -42,6 +42,7 @@ _PLACED = (
     "{the} {noun} is on the {place}",
     "{the} {noun} in the {place}",
 )
+_CENTRAL = ("{the} {noun} in the {place}", "{the} {noun} is in the {place}")
 _BESIDE = ("{the} {noun} next to the {beside}", "{the} {noun} is next to the {beside}")
 _BARE = ("{the} {noun}", "{the} {noun} in the image")
 
@@ -124,7 +125,15 @@ def _neighbour(scene: Scene, target: int) -> str:
 
 def _phrase(traits: Traits, rng: np.random.Generator) -> str:
     """Word the traits as annotators do: articles, capitals and full stops come and go."""
-    patterns = _PLACED if traits.place else _BESIDE if traits.beside else _BARE
+    patterns = (
+        _CENTRAL
+        if traits.place == "center"
+        else _PLACED
+        if traits.place
+        else _BESIDE
+        if traits.beside
+        else _BARE
+    )
     pattern = patterns[int(rng.integers(len(patterns)))]
     words = noun(traits)
     lead = ("The", "A", "the", "")[int(rng.integers(4))]
@@ -193,7 +202,7 @@ def _tag(scene: Scene, phrase: str, members: tuple[int, ...], rng: np.random.Gen
     text = f"<p> {phrase} </p> [SEG]"
     item = scene.objects[members[0]]
     if len(members) == 1 and has_clear_place(item, scene) and rng.random() < 0.5:
-        return f"{text} on the {item.place}"
+        return f"{text} {'in' if item.place == 'center' else 'on'} the {item.place}"
     return text
 
 
