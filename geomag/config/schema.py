@@ -81,7 +81,7 @@ class EncoderConfig:
     embed_dim: int = 16
     neck_width: int = 64
     """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
-    input: Literal["adjusted", "original", "crop"] = "crop"
+    input: Literal["adjusted", "original", "crop"] = "adjusted"
     """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from geomag.data.benchmarks import Task
+from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox
 
@@ -78,8 +78,8 @@ TRAINING: Mapping[Task, tuple[str, ...]] = {
 }
 """Wordings that training draws from; the first is evaluation's."""
 
-SHORT_SCENE = "Name the scene class of this image."
-"""Without the class list, which alone is hundreds of tokens for a tiny tokenizer."""
+SHORT_SCENE = "Name the {x} scene class of this image."
+"""The set's title instead of its class list, hundreds of tokens for a tiny tokenizer."""
 
 PROBE: Mapping[ProbePrompt, str] = {
     "task": "{task}",
@@ -170,6 +170,15 @@ def subject(record: Record, *, classes: Sequence[str] = (), decimals: int = 2) -
     return text.removesuffix(".").rstrip() if record.task is Task.REFERRING else text
 
 
+def short_scene(benchmark: str) -> str:
+    """The scene prompt that names the set instead of listing its classes.
+
+    >>> short_scene("aid")
+    'Name the AID scene class of this image.'
+    """
+    return SHORT_SCENE.format(x=BENCHMARKS[benchmark].title)
+
+
 def evaluation_prompt(
     record: Record,
     *,
@@ -186,7 +195,7 @@ def evaluation_prompt(
         decimals: Of box text.
     """
     if record.task is Task.SCENE and scene == "short":
-        return SHORT_SCENE
+        return short_scene(record.benchmark)
     x = subject(record, classes=classes, decimals=decimals)
     return EVALUATION[record.task].format(x=x)
 
@@ -201,7 +210,7 @@ def training_prompt(
 ) -> str:
     """The prompt of one record, unframed, in a wording drawn from those of its task."""
     if record.task is Task.SCENE and scene == "short":
-        return SHORT_SCENE
+        return short_scene(record.benchmark)
     wordings = TRAINING[record.task]
     chosen = wordings[int(rng.integers(len(wordings)))]
     return chosen.format(x=subject(record, classes=classes, decimals=decimals))

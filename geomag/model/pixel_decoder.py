@@ -81,7 +81,10 @@ class PixelDecoder(nn.Module):
         Returns:
             ``[K, S/4, S/4]``, fp32.
         """
-        prompt = self.fuse(h_seg)
+        return self.from_prompt(self.fuse(h_seg), f_img)
+
+    def from_prompt(self, prompt: Tensor, f_img: list[Tensor]) -> Tensor:
+        """As `forward`, for prompt embeddings ``[K, T, C]`` of any origin."""
         features = [f.expand(len(prompt), -1, -1, -1) for f in f_img]
         if self.kind == "per_level":
             return self._per_level(prompt, features)

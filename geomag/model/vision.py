@@ -6,26 +6,15 @@ pixels; its patch positions are sampled from the tower's table at the view's glo
 the native side this equals the stock forward.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlavaModel
 
-from geomag.geometry import PixelBox
+from geomag.magcrop.views import View
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A part of the image and the side, in pixels, of the square it is resized to."""
-
-    box: PixelBox | None
-    """In pixels of the image; None is all of it."""
-    side_px: int
 
 
 def unit_box(view: View, *, width: int, height: int) -> tuple[float, float, float, float]:

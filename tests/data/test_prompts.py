@@ -88,7 +88,7 @@ def test_scenes_list_their_classes_unless_the_short_wording_is_asked_for():
     assert listed == (
         "Which scene is this: airport, bare land? Answer with one of these names only."
     )
-    assert prompts.evaluation_prompt(asked, scene="short") == prompts.SHORT_SCENE
+    assert prompts.evaluation_prompt(asked, scene="short") == prompts.short_scene(asked.benchmark)
 
 
 def test_every_task_trains_on_four_wordings_and_evaluates_on_the_first():

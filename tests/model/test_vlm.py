@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from geomag.geometry import PixelBox
-from geomag.model.vision import View, cut, unit_box, visual_tokens
+from geomag.magcrop.views import View
+from geomag.model.vision import cut, unit_box, visual_tokens
 from tests.model.tiny import noise_image, tiny_vlm
 
 PROMPT = "USER: <image>\nMark the red ship in this image with a mask. ASSISTANT:"

@@ -1,0 +1,65 @@
+"""LoRA on the language model and the rows of the new tokens, by stock peft (model protocol 5)."""
+
+from pathlib import Path
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from torch import Tensor
+
+from geomag.config.schema import AdapterConfig
+from geomag.model.tokenizer import add_new_tokens
+from geomag.model.vlm import Vlm
+
+_TARGETS = {
+    # a list of names would also hit CLIP's projections
+    "qv": r".*language_model\.layers\.\d+\.self_attn\.(q_proj|v_proj)",
+    "all_linear": r".*language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj",
+}
+
+
+def attach_adapter(vlm: Vlm, config: AdapterConfig) -> list[int]:
+    """Put a fresh adapter on the VLM, freeze the rest, and return the new tokens' ids.
+
+    Only the new rows of both token tables train (`trainable_token_indices`), not the tables.
+    """
+    new_ids = new_token_ids(vlm, config)
+    settings = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        bias="none",
+        target_modules=_TARGETS[config.targets],
+        trainable_token_indices={"embed_tokens": new_ids, "lm_head": new_ids},
+    )
+    vlm.requires_grad_(False)
+    vlm.peft = get_peft_model(vlm.llava, settings)
+    return new_ids
+
+
+def new_token_ids(vlm: Vlm, config: AdapterConfig) -> list[int]:
+    """Ids of [SEG] group, ``<p>`` and ``</p>``; adds them to the tokenizer if they are new."""
+    rows = vlm.llava.get_input_embeddings().weight.shape[0]
+    return add_new_tokens(vlm.tokenizer, n_seg=config.n_seg, rows=rows)
+
+
+def adapter_parameters(vlm: Vlm) -> dict[str, Tensor]:
+    """Trainable tensors of the adapter by name."""
+    return {name: p for name, p in vlm.peft.named_parameters() if p.requires_grad}
+
+
+def save_adapter(vlm: Vlm, folder: Path) -> None:
+    """Write the adapter as stock peft reads it: ``adapter_model.safetensors`` and its config."""
+    vlm.peft.save_pretrained(folder, save_embedding_layers=False)
+
+
+def load_adapter(vlm: Vlm, folder: Path, config: AdapterConfig) -> None:
+    """Put a saved adapter on the VLM, for inference."""
+    new_token_ids(vlm, config)
+    vlm.requires_grad_(False)
+    vlm.peft = PeftModel.from_pretrained(vlm.llava, str(folder), is_trainable=False)
+    vlm.eval()
+
+
+def adapter_state(vlm: Vlm) -> dict[str, Tensor]:
+    """The adapter's tensors under peft's own names."""
+    return dict(get_peft_model_state_dict(vlm.peft))

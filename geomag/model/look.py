@@ -1,0 +1,95 @@
+"""What the model sees of an image: Eq 2 by granularity, stitched or as mixed-resolution views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import Granularity
+from geomag.geometry import PixelBox
+from geomag.magcrop.compose import RgbImage, adjust, build_adjust_rule
+from geomag.magcrop.views import View, plan_views
+from geomag.model.sam2_parts import normalise
+from geomag.model.vision import cut
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One image as the VLM and as SAM2 see it."""
+
+    image: RgbImage
+    """``[H, W, 3]``: I' where it is stitched, else I."""
+    views: tuple[View, ...]
+    """Coarse to fine, in pixels of ``image``."""
+    encoder_image: RgbImage
+    """``[h, w, 3]``: what SAM2 encodes."""
+    encoder_box: PixelBox | None
+    """Its place in the image; None is all of it."""
+
+    def n_tokens(self, patch_px: int) -> int:
+        """Visual tokens of all views."""
+        return sum(view.n_tokens(patch_px) for view in self.views)
+
+
+def plain_look(image: RgbImage, profile: Profile) -> Look:
+    """The whole image at the native side: no MagCrop."""
+    return Look(image, (View(None, profile.vlm.image_px),), image, None)
+
+
+def magcrop_look(
+    image: RgbImage,
+    granularity: Granularity | None,
+    boxes: Sequence[PixelBox],
+    profile: Profile,
+) -> Look:
+    """Eq 2 for one image.
+
+    Args:
+        image: ``[H, W, 3]`` uint8.
+        granularity: G; None leaves the image as it is.
+        boxes: C_1, or C_1 and C_2, in pixels; empty where the probe found nothing sure.
+        profile: View, filters, sides.
+    """
+    settings = profile.magcrop
+    if granularity is None:
+        return plain_look(image, profile)
+    if granularity is not Granularity.IMAGE and not boxes:
+        return plain_look(image, profile)
+    if settings.view == "tokens" and granularity is not Granularity.IMAGE:
+        views = _token_views(boxes, profile)
+        return _with_encoder(image, image, views, boxes, profile)
+    first = boxes[0] if boxes else None
+    second = boxes[1] if len(boxes) > 1 else None
+    if granularity is Granularity.PIXEL and second is None:
+        granularity = Granularity.REGION
+    adjusted = adjust(image, granularity, first, second, rule=build_adjust_rule(settings))
+    views = (View(None, profile.vlm.image_px),)
+    return _with_encoder(image, adjusted, views, boxes, profile)
+
+
+def encoder_pixels(look: Look, side_px: int) -> Tensor:
+    """SAM2's input ``[3, S, S]``, squashed and normalised."""
+    pixels = cut(torch.from_numpy(look.encoder_image), View(None, side_px))
+    return normalise(pixels[None])[0]
+
+
+def _token_views(boxes: Sequence[PixelBox], profile: Profile) -> tuple[View, ...]:
+    patch = profile.vlm.patch_px
+    budget = (profile.vlm.image_px // patch) ** 2
+    return tuple(plan_views(list(boxes), budget=budget, patch_px=patch, max_px=profile.vlm.image_px))
+
+
+def _with_encoder(
+    image: RgbImage,
+    seen: RgbImage,
+    views: tuple[View, ...],
+    boxes: Sequence[PixelBox],
+    profile: Profile,
+) -> Look:
+    if profile.encoder.input == "crop" and boxes:
+        x0, y0, x1, y1 = boxes[0].as_ints()
+        return Look(seen, views, image[y0:y1, x0:x1], boxes[0])
+    shown = image if profile.encoder.input == "original" else seen
+    return Look(seen, views, shown, None)

@@ -1,0 +1,194 @@
+"""Weights at rest: the base models, the trained decoder, and the paper's real parts from local folders.
+
+Only safetensors and ``weights_only`` checkpoints are read; loading is strict and names the first
+keys that do not fit; every folder ends with ``complete.json``, which carries digests.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import LlavaForConditionalGeneration
+
+from geomag.config.schema import Profile
+from geomag.errors import WeightsError
+from geomag.io import file_digest, read_json, value_digest, write_json
+from geomag.model.sam2_parts import HIERA_LARGE, Sam2Parts, Sam2Size, sample_size
+from geomag.model.tokenizer import load_tokenizer
+from geomag.model.vlm import Vlm
+
+MARKER = "complete.json"
+SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@contextmanager
+def publish(folder: Path) -> Iterator[Path]:
+    """Give a temporary sibling folder; on success it replaces ``folder`` in one rename."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def seal(folder: Path, **facts: Any) -> str:
+    """Write the marker last: digests of all files and ``facts``; returns the folder's digest."""
+    files = {
+        path.relative_to(folder).as_posix(): file_digest(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MARKER
+    }
+    digest = value_digest(files)
+    write_json(folder / MARKER, {"digest": digest, "files": files, **facts})
+    return digest
+
+
+def sealed(folder: Path, *, verify: bool = False) -> dict[str, Any]:
+    """The marker of a whole folder.
+
+    Raises:
+        WeightsError: If the folder was never finished, or (``verify``) a file has changed.
+    """
+    marker = folder / MARKER
+    if not marker.is_file():
+        raise WeightsError(str(folder), f"no {MARKER}", remedy="run the stage that makes it again")
+    facts: dict[str, Any] = read_json(marker)
+    for name, digest in facts["files"].items() if verify else ():
+        if not (folder / name).is_file() or file_digest(folder / name) != digest:
+            raise WeightsError(str(folder / name), "its sha256 differs", remedy="make it again")
+    return facts
+
+
+def load_strictly(module: nn.Module, state: dict[str, Tensor], *, place: str) -> None:
+    """Load every tensor or none.
+
+    Raises:
+        WeightsError: Naming the first five missing and unexpected keys, or a wrong shape.
+    """
+    own = module.state_dict()
+    missing = sorted(set(own) - set(state))[:5]
+    unexpected = sorted(set(state) - set(own))[:5]
+    if missing or unexpected:
+        raise WeightsError(place, f"missing {missing}, unexpected {unexpected}", "exactly our keys")
+    for name, tensor in state.items():
+        if tensor.shape != own[name].shape:
+            raise WeightsError(
+                f"{place}, {name}", f"shape {tuple(tensor.shape)}", f"{tuple(own[name].shape)}"
+            )
+    module.load_state_dict(state)
+
+
+def save_base(folder: Path, vlm: Vlm, sam: Sam2Parts) -> str:
+    """Write the sample's own base models; returns the folder's digest."""
+    with publish(folder) as out:
+        vlm.llava.save_pretrained(out / "vlm")
+        vlm.tokenizer.save_pretrained(out / "vlm")
+        (out / "encoder").mkdir()
+        state = {k: v.contiguous() for k, v in sam.state_dict().items()}
+        save_file(state, out / "encoder" / "sam2.safetensors")
+        write_json(out / "encoder" / "config.json", asdict(sam.size))
+        return seal(out, kind="trained")
+
+
+def pin_base(folder: Path, profile: Profile) -> str:
+    """Write the paper profile's base: a manifest of local pretrained weights and their digests."""
+    with publish(folder) as out:
+        parts: dict[str, Any] = {}
+        for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
+            parts[name] = {"path": path, "sha256": _weight_digests(Path(path))}
+        write_json(out / "manifest.json", parts)
+        return seal(out, kind="pinned")
+
+
+def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
+    """The frozen VLM and SAM2 of a base folder, in evaluation mode."""
+    facts = sealed(folder)
+    if facts["kind"] == "pinned":
+        vlm = load_vlm(Path(profile.vlm.path), dtype=profile.vlm.dtype)
+        sam = load_sam2(Path(profile.encoder.path))
+    else:
+        vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)
+        size = _size_from(read_json(folder / "encoder" / "config.json"))
+        sam = Sam2Parts(size)
+        load_strictly(sam, load_file(folder / "encoder" / "sam2.safetensors"), place="sam2.safetensors")
+    vlm.requires_grad_(False)
+    sam.requires_grad_(False)
+    return vlm.eval(), sam.eval()
+
+
+def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
+    """A LLaVA-1.5 checkpoint in Hugging Face layout, from disk only, safetensors only."""
+    if not (folder / "config.json").is_file():
+        raise WeightsError(str(folder), "no config.json", "a LLaVA folder in Hugging Face layout")
+    llava, report = LlavaForConditionalGeneration.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=_DTYPES[dtype],
+        output_loading_info=True,
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := sorted(map(str, report[kind]))[:5]:
+            raise WeightsError(str(folder), f"{kind.replace('_', ' ')}: {names}", "a whole checkpoint")
+    return Vlm(llava, load_tokenizer(folder))
+
+
+def load_sam2(path: Path) -> Sam2Parts:
+    """SAM2 from its own ``.pt`` (image side only) or from a safetensors file or folder of ours."""
+    if path.is_dir():
+        found = sorted([*path.glob("*.safetensors"), *path.glob("*.pt")])
+        if not found:
+            raise WeightsError(str(path), "no .pt or .safetensors file", "a SAM2 checkpoint")
+        config = path / "config.json"
+        size = _size_from(read_json(config)) if config.is_file() else HIERA_LARGE
+        path = found[0]
+    else:
+        size = HIERA_LARGE
+    if path.suffix == ".pt":
+        state = torch.load(path, map_location="cpu", weights_only=True)["model"]
+    else:
+        state = load_file(path)
+    wanted = {k: v for k, v in state.items() if k.startswith(SAM2_PREFIXES)}
+    parts = Sam2Parts(size)
+    load_strictly(parts, wanted, place=str(path))
+    return parts
+
+
+def sample_encoder(profile: Profile) -> Sam2Parts:
+    """An untrained SAM2 of the sample's size."""
+    encoder = profile.encoder
+    return Sam2Parts(
+        sample_size(
+            image_px=encoder.image_px, embed_dim=encoder.embed_dim, neck_width=encoder.neck_width
+        )
+    )
+
+
+def _size_from(tree: dict[str, Any]) -> Sam2Size:
+    return Sam2Size(**{k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()})
+
+
+def _weight_digests(path: Path) -> dict[str, str]:
+    files = [path] if path.is_file() else sorted([*path.glob("*.safetensors"), *path.glob("*.pt")])
+    if not files:
+        raise WeightsError(str(path), "no weights there", remedy="see docs/setup.md, real weights")
+    return {file.name: file_digest(file) for file in files}
+
+
+def read_marker(folder: Path) -> dict[str, Any]:
+    """The marker as JSON without checks, for messages."""
+    facts: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    return facts

@@ -1,0 +1,155 @@
+"""Scenes of its own for the base stage: images at the models' input sides, lessons, masks.
+
+No benchmark image or annotation enters here; the paper profile loads LLaVA and SAM2 instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geomag.data.benchmarks import Task
+from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
+from geomag.data.draw.captions import captions
+from geomag.data.draw.language import describe, refer
+from geomag.data.draw.places import PLACE_KINDS, draw_place, place_of
+from geomag.data.draw.questions import questions
+from geomag.data.draw.scene import Scene, SceneObject, draw_objects
+from geomag.data.prompts import PROBE, TRAINING, box_text, short_scene
+from geomag.geometry import PixelBox
+from geomag.seeds import generator
+from geomag.train.base_sam import SegmentationScene
+
+SIZES_PX = (256, 448, 448)
+PLACE_SHARE = 0.3
+LAND_SHARE = 0.2
+LAND = ("road", "water", "building", "tree", "field", "car", "van", "truck", "bus")
+WINDOWS = (0.25, 0.34, 0.42, 0.5, 0.67)
+GCG_TAGS = ("<p> ", " </p>", " [SEG]")
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A question about a scene, its answer, and where to look."""
+
+    prompt: str
+    answer: str
+    target: int | None = None
+    """Index of the object it is about; None when it is about the whole scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseScene:
+    """One drawn scene at the sides the models take."""
+
+    whole: NDArray[np.uint8]
+    """``[V, V, 3]`` at the VLM's side."""
+    crop: NDArray[np.uint8]
+    """``[V, V, 3]``: a window around one of its objects (or anywhere)."""
+    crop_box: tuple[float, float, float, float]
+    """The window in [0, 1] of the scene."""
+    segmentation: SegmentationScene
+    lessons: tuple[Lesson, ...]
+
+
+def draw_base_scene(seed: int, index: int, *, vlm_px: int, encoder_px: int) -> BaseScene:
+    """The ``index``-th scene: objects with referring, box and question lessons, or a place."""
+    rng = generator(seed, "base", index)
+    side = int(rng.choice(SIZES_PX))
+    share = rng.random()
+    if share < PLACE_SHARE:
+        kind = PLACE_KINDS[int(rng.integers(len(PLACE_KINDS)))]
+        scene = draw_place(rng, kind, width=side, height=side)
+        lessons = _place_lessons(scene, rng)
+    else:
+        land = LAND if share < PLACE_SHARE + LAND_SHARE else None
+        scene = draw_objects(rng, width=side, height=side, categories=land)
+        lessons = _object_lessons(scene, rng)
+    box = _window(scene, rng)
+    x0, y0, x1, y1 = (int(v) for v in (box.x0, box.y0, box.x1, box.y1))
+    return BaseScene(
+        whole=_resized(scene.image, vlm_px),
+        crop=_resized(scene.image[y0:y1, x0:x1], vlm_px),
+        crop_box=(box.x0 / side, box.y0 / side, box.x1 / side, box.y1 / side),
+        segmentation=SegmentationScene(
+            _resized(scene.image, encoder_px), _small_masks(scene.objects, encoder_px // 2)
+        ),
+        lessons=tuple(lessons),
+    )
+
+
+def corpus(scenes: Sequence[BaseScene]) -> list[str]:
+    """Texts for the tokenizer: every lesson, every wording, every two-decimal number."""
+    texts = [f"{lesson.prompt} {lesson.answer}" for scene in scenes for lesson in scene.lessons]
+    wordings = [t.replace("{x}", "") for task in Task for t in TRAINING[task]]
+    numbers = [f"0.{n:02d}, 0.{n:02d}" for n in range(100)] * 20
+    return [*texts, *wordings * 20, *numbers, "USER: ASSISTANT: It is"]
+
+
+def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
+    height, width = scene.image.shape[:2]
+    lessons = []
+    for index, thing in enumerate(scene.objects):
+        where = f"{_centre(thing.box.x0, thing.box.x1, width)}, {_centre(thing.box.y0, thing.box.y1, height)}"
+        if (expression := refer(scene, rng, index=index)) is not None:
+            phrase = expression.text.removesuffix(".").rstrip()
+            lessons.append(Lesson(PROBE["where"].format(x=phrase), where, index))
+        box = box_text(thing.box, width=width, height=height)
+        lessons.append(Lesson(_wording(Task.ROC, rng).format(x=box), thing.category, index))
+    for question in questions(scene, rng, n=6, kinds=("presence", "comp", "count")):
+        lessons.append(Lesson(_wording(Task.VQA, rng).format(x=question.text), question.answer))
+    plain = describe(scene, rng).text
+    for tag in GCG_TAGS:
+        plain = plain.replace(tag, "")
+    lessons.append(Lesson("Describe this image in detail.", plain))
+    return lessons
+
+
+def _place_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
+    lessons = [Lesson(_wording(Task.CAPTION, rng), text) for text in captions(scene, rng)]
+    for benchmark, classes in (("aid", AID_CLASSES), ("resisc45", RESISC45_CLASSES)):
+        fitting = [name for name in classes.values() if place_of(name) == scene.kind]
+        if fitting:
+            lessons.extend([Lesson(short_scene(benchmark), str(rng.choice(fitting)))] * 2)
+    for question in questions(scene, rng, n=2, kinds=("rural_urban",)):
+        lessons.append(Lesson(_wording(Task.VQA, rng).format(x=question.text), question.answer))
+    return lessons
+
+
+def _wording(task: Task, rng: np.random.Generator) -> str:
+    wordings = TRAINING[task]
+    return wordings[int(rng.integers(len(wordings)))]
+
+
+def _centre(low: float, high: float, side: int) -> str:
+    return f"{min(0.99, (low + high) / 2 / side):.2f}"
+
+
+def _window(scene: Scene, rng: np.random.Generator) -> PixelBox:
+    """A square window that holds one object's centre, or any where there is none."""
+    side = scene.image.shape[0]
+    size = max(32, round(side * float(rng.choice(WINDOWS))))
+    x, y = rng.uniform(0, side, 2)
+    if scene.objects:
+        thing = scene.objects[int(rng.integers(len(scene.objects)))].box
+        x, y = (thing.x0 + thing.x1) / 2, (thing.y0 + thing.y1) / 2
+    x0 = int(np.clip(x - rng.uniform(0.25, 0.75) * size, 0, side - size))
+    y0 = int(np.clip(y - rng.uniform(0.25, 0.75) * size, 0, side - size))
+    return PixelBox(x0, y0, x0 + size, y0 + size)
+
+
+def _resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    shrink = image.shape[0] > side
+    how = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (side, side), interpolation=how), dtype=np.uint8)
+
+
+def _small_masks(objects: Sequence[SceneObject], side: int) -> NDArray[np.bool_]:
+    """Masks ``[n, side, side]``: cells that an object covers at least half."""
+    masks = [
+        cv2.resize(o.mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) >= 0.5
+        for o in objects
+    ]
+    return np.stack(masks) if masks else np.zeros((0, side, side), dtype=bool)

@@ -1,0 +1,135 @@
+"""Base training, part 2: a tiny LLaVA learns to look and read from scratch, then is frozen.
+
+Each update takes images with several questions each; a row holds one image, its views, and its
+turns under a block mask. Stands in for LLaVA-1.5's own training in the sample profile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from geomag.data.prompts import frame
+from geomag.model.turns import Turn, pack_turns
+from geomag.model.vision import visual_tokens
+from geomag.model.vlm import Vlm
+from geomag.seeds import generator
+from geomag.train.alignment import cell_targets, row_attention
+from geomag.train.base_scenes import BaseScene, Lesson
+from geomag.train.losses import alignment_loss, answer_loss
+
+TURNS = 5
+SIDES = ((1.0, None), (1.0, None), (1.0, 1.0), (0.75, 1.0))
+"""Sides of (whole, crop) as shares of the native side; None leaves the crop out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of an update and the lessons drawn for it."""
+
+    scene: BaseScene
+    lessons: tuple[Lesson, ...]
+    sides: tuple[float, float | None]
+
+
+class Lessons:
+    """Job: answer questions about drawn scenes, and look at what they are about."""
+
+    def __init__(self, vlm: Vlm, scenes: Sequence[BaseScene], *, alignment: float, seed: int) -> None:
+        self._vlm = vlm
+        self._scenes = scenes
+        self._alignment = alignment
+        self._seed = seed
+        self._patch = vlm.llava.config.vision_config.patch_size
+        self._native = vlm.llava.config.vision_config.image_size
+        self._tokens: dict[str, list[int]] = {}
+        framed = vlm.ids(frame(""))
+        self._head = framed[: framed.index(vlm.image_id)]
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Everything but the tower's unread last layer and its pooler."""
+        last = len(self._vlm.llava.model.vision_tower.encoder.layers) - 1
+        idle = ("post_layernorm", f"encoder.layers.{last}.")
+        return {
+            name: tensor
+            for name, tensor in self._vlm.llava.named_parameters()
+            if not any(word in name for word in idle)
+        }
+
+    def batch(self, update: int, size: int) -> list[Row]:
+        """Rows of an update; all share the sides of their views."""
+        rng = generator(self._seed, "lessons", update)
+        sides = SIDES[int(rng.integers(len(SIDES)))]
+        rows = []
+        for index in rng.integers(0, len(self._scenes), size):
+            scene = self._scenes[index]
+            picked = rng.permutation(len(scene.lessons))[:TURNS]
+            rows.append(Row(scene, tuple(scene.lessons[i] for i in picked), sides))
+        return rows
+
+    def losses(self, samples: Sequence[Row]) -> dict[str, Tensor]:
+        """Answer cross-entropy, plus the alignment where a lesson has a target."""
+        visual, boxes = self._views(samples)
+        turns = [[self._turn(lesson) for lesson in row.lessons] for row in samples]
+        together = pack_turns(self._vlm, self._head, visual, turns)
+        with self._vlm.last_layer_input() as caught:
+            states = self._vlm.states(together.packed)
+        ce = answer_loss(self._vlm.lm_head, states, together.packed)
+        if not self._alignment:
+            return {"total": ce, "ce": ce}
+        attention = row_attention(
+            self._vlm.language_model.layers[-1], caught, together.last_prompt, together.packed.mask
+        )
+        lessons = [(r, lesson) for r, row in enumerate(samples) for lesson in row.lessons]
+        target = torch.zeros_like(attention)
+        columns = together.packed.image_columns
+        for t, (r, lesson) in enumerate(lessons):
+            if lesson.target is not None:
+                mask = samples[r].scene.segmentation.masks[lesson.target]
+                target[t, columns[r]] = torch.from_numpy(self._cells(mask, boxes[r]))
+        aligned = alignment_loss(attention, target)
+        return {"total": ce + self._alignment * aligned, "ce": ce, "alignment": aligned}
+
+    def _views(self, samples: Sequence[Row]) -> tuple[list[Tensor], list[list[tuple[Any, int]]]]:
+        """Visual tokens per row, and each row's views as (unit box, tokens per side)."""
+        whole, crop = samples[0].sides
+        parts = [self._encode([s.scene.whole for s in samples], [(0.0, 0.0, 1.0, 1.0)] * len(samples), whole)]
+        views: list[list[tuple[Any, int]]] = [[((0.0, 0.0, 1.0, 1.0), self._grid(whole))] for _ in samples]
+        if crop is not None:
+            boxes = [s.scene.crop_box for s in samples]
+            parts.append(self._encode([s.scene.crop for s in samples], boxes, crop))
+            for row, box in zip(views, boxes, strict=True):
+                row.append((box, self._grid(crop)))
+        return list(torch.cat(parts, dim=1)), views
+
+    def _encode(
+        self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[tuple[float, ...]], share: float
+    ) -> Tensor:
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+        side = self._grid(share) * self._patch
+        if side != pixels.shape[-1]:
+            pixels = F.interpolate(pixels, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+        return visual_tokens(self._vlm.llava.model, pixels, torch.tensor(boxes))
+
+    def _grid(self, share: float) -> int:
+        return round(self._native * share) // self._patch
+
+    def _cells(self, mask: NDArray[np.bool_], views: list[tuple[Any, int]]) -> NDArray[np.float32]:
+        return np.concatenate([cell_targets(mask, box, grid) for box, grid in views])
+
+    def _turn(self, lesson: Lesson) -> Turn:
+        return Turn(self._ids(lesson.prompt, framed=True), self._ids(lesson.answer, framed=False))
+
+    def _ids(self, text: str, *, framed: bool) -> list[int]:
+        if text not in self._tokens:
+            if framed:
+                ids = self._vlm.ids(frame(text))
+                self._tokens[text] = ids[ids.index(self._vlm.image_id) + 1 :]
+            else:
+                self._tokens[text] = [*self._vlm.ids(text), int(self._vlm.tokenizer.eos_token_id)]
+        return self._tokens[text]
