@@ -1,7 +1,7 @@
 """RSVQA-LR and RSVQA-HR as they are downloaded (RSVQA protocol 2.2 to 2.4), stubs included."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from geomag.seeds import generator
 _PEOPLE_ID = 1
 _QUESTIONS = 12
 """Questions of one image aimed at; the real sets have about 100."""
-_URBAN = 6
-"""How often buildings stand in the pool of every second image, so that both answers occur."""
+_FAVOUR = 4
+"""How often more than the others one class stands in an image's pool."""
+_URBAN_SHARE = 0.2
+"""Share of low-resolution images that favour buildings, so that both answers occur."""
 _ANSWERS, _IMAGES = "answers", "images"
 _LISTS = (_IMAGES, "questions", _ANSWERS)
 
@@ -50,7 +52,10 @@ _LR = _Sensor(
     name="S2",
     resolution="10m",
     kinds=("presence", "comp", "comp", "presence", "count"),
-    classes=("building", "road", "water", "field", "tree", "low vegetation", "bridge"),
+    classes=(
+        *("building", "road", "water", "field", "tree", "low vegetation", "bridge"),
+        *("storage tank", "stadium"),
+    ),
 )
 _HR = _Sensor(
     name="ULTRACAM_EAGLE_FALCON",
@@ -122,7 +127,7 @@ def write_rsvqa_lr(root: Path, *, seed: int, scale: float) -> dict[Split, int]:
     """Write ``Images_LR/`` and twelve JSON files; returns questions per split."""
     archive = _Archive()
     for split, rng in _images("rsvqa_lr", seed, scale):
-        picture, asked = _ask("rsvqa_lr", _LR, len(archive.rows[_IMAGES]), rng)
+        picture, asked = _ask("rsvqa_lr", _LR, rng)
         image_id = archive.add(split, _LR, asked)
         write_tiff(root / f"Images_LR/{image_id}.tif", picture)
     archive.write(
@@ -136,7 +141,7 @@ def write_rsvqa_hr(root: Path, *, seed: int, scale: float) -> dict[Split, int]:
     """Write ``Data/`` (tif and png of each id) and 15 JSON files; returns questions per split."""
     archive = _Archive()
     for split, rng in _images("rsvqa_hr", seed, scale):
-        drawn, asked = _ask("rsvqa_hr", _HR, len(archive.rows[_IMAGES]), rng)
+        drawn, asked = _ask("rsvqa_hr", _HR, rng)
         picture = packable(_other_sensor(drawn)) if split is Split.TEST_PHILI else drawn
         image_id = archive.add(split, _HR, asked)
         write_tiff(root / f"Data/{image_id}.tif", picture)
@@ -158,14 +163,15 @@ def _images(benchmark: str, seed: int, scale: float) -> list[tuple[Split, np.ran
 
 
 def _ask(
-    benchmark: str, sensor: _Sensor, number: int, rng: np.random.Generator
+    benchmark: str, sensor: _Sensor, rng: np.random.Generator
 ) -> tuple[Picture, list[Question]]:
     """One picture and its questions, the rural / urban one first where the set has it."""
     side = PLANS[benchmark].side_px
-    many = ("building",) * _URBAN if number % 2 else ()
-    scene = draw_objects(
-        rng, width=side, height=side, n_objects=(4, 9), categories=(*sensor.classes, *many)
-    )
+    is_urban = sensor is _LR and rng.random() < _URBAN_SHARE
+    many = "building" if is_urban else sensor.classes[int(rng.integers(len(sensor.classes)))]
+    pool = (*sensor.classes, *(many,) * _FAVOUR)
+    scene = draw_objects(rng, width=side, height=side, n_objects=(4, 9), categories=pool)
+    scene = replace(scene, pool=sensor.classes)  # questions favour nothing
     asked = questions(scene, rng, n=1, kinds=("rural_urban",)) if sensor is _LR else []
     asked += questions(scene, rng, n=_QUESTIONS - len(asked), kinds=sensor.kinds)
     return packable(scene.image), asked
