@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 PR_SET_PDEATHSIG = 1
@@ -44,7 +45,7 @@ def supervise(command: list[str], *, log: Path, grace_s: float, parent: int) -> 
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED) and None,
+            preexec_fn=_unblock,
         )
         deadline = None
         while process.poll() is None:
@@ -61,8 +62,12 @@ def supervise(command: list[str], *, log: Path, grace_s: float, parent: int) -> 
     return 128 - code if code < 0 else code
 
 
-def _copy(seen: object) -> None:
-    while chunk := seen.read(1 << 16):  # type: ignore[attr-defined]
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+
+
+def _copy(seen: BinaryIO) -> None:
+    while chunk := seen.read(1 << 16):
         try:
             os.write(1, chunk)
         except OSError:  # nobody reads us any more; the file has it all

@@ -1,0 +1,1 @@
+"""Dagster, DVC and MLflow on real instances."""
