@@ -5,10 +5,6 @@ keys that do not fit; every folder ends with ``complete.json``, which carries di
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,56 +16,14 @@ from transformers import LlavaForConditionalGeneration
 
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
-from geomag.io import file_digest, read_json, value_digest, write_json
+from geomag.io import file_digest, read_json, write_json
 from geomag.model.sam2_parts import HIERA_LARGE, Sam2Parts, Sam2Size, sample_size
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
+from geomag.sealed import MARKER, publish, seal, sealed
 
-MARKER = "complete.json"
 SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-@contextmanager
-def publish(folder: Path) -> Iterator[Path]:
-    """Give a temporary sibling folder; on success it replaces ``folder`` in one rename."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def seal(folder: Path, **facts: Any) -> str:
-    """Write the marker last: digests of all files and ``facts``; returns the folder's digest."""
-    files = {
-        path.relative_to(folder).as_posix(): file_digest(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MARKER
-    }
-    digest = value_digest(files)
-    write_json(folder / MARKER, {"digest": digest, "files": files, **facts})
-    return digest
-
-
-def sealed(folder: Path, *, verify: bool = False) -> dict[str, Any]:
-    """The marker of a whole folder.
-
-    Raises:
-        WeightsError: If the folder was never finished, or (``verify``) a file has changed.
-    """
-    marker = folder / MARKER
-    if not marker.is_file():
-        raise WeightsError(str(folder), f"no {MARKER}", remedy="run the stage that makes it again")
-    facts: dict[str, Any] = read_json(marker)
-    for name, digest in facts["files"].items() if verify else ():
-        if not (folder / name).is_file() or file_digest(folder / name) != digest:
-            raise WeightsError(str(folder / name), "its sha256 differs", remedy="make it again")
-    return facts
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], *, place: str) -> None:
@@ -123,7 +77,9 @@ def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
         vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)
         size = _size_from(read_json(folder / "encoder" / "config.json"))
         sam = Sam2Parts(size)
-        load_strictly(sam, load_file(folder / "encoder" / "sam2.safetensors"), place="sam2.safetensors")
+        load_strictly(
+            sam, load_file(folder / "encoder" / "sam2.safetensors"), place="sam2.safetensors"
+        )
     vlm.requires_grad_(False)
     sam.requires_grad_(False)
     return vlm.eval(), sam.eval()
@@ -142,7 +98,9 @@ def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
     )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if names := sorted(map(str, report[kind]))[:5]:
-            raise WeightsError(str(folder), f"{kind.replace('_', ' ')}: {names}", "a whole checkpoint")
+            raise WeightsError(
+                str(folder), f"{kind.replace('_', ' ')}: {names}", "a whole checkpoint"
+            )
     return Vlm(llava, load_tokenizer(folder))
 
 
