@@ -5,12 +5,12 @@ outputs cannot say "leave the image alone", so a query for a description with in
 bypasses MagCrop by rule (paper 4.3; model protocol 1).
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from geomag.data.benchmarks import Granularity
 from geomag.errors import WeightsError
-from geomag.io import atomic_path, file_digest, write_json
+from geomag.io import read_json, write_json
 from geomag.magcrop.text_encoder import TextEncoder
+from geomag.sealed import publish, seal, sealed
 
 LABELS = (Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL)
-MARKER = "complete.json"
 WEIGHTS = "model.safetensors"
 
 _MASKS = re.compile(r"\b(masks?|segment\w*|outlines?)\b", re.IGNORECASE)
@@ -110,15 +110,14 @@ def is_gcg(query: str) -> bool:
 
 
 def save_classifier(
-    folder: Path, classifier: GranularityClassifier, *, encoder_digest: str
-) -> None:
-    """Write weights and ``config.json`` into ``folder``, then ``complete.json`` with the digest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in classifier.state_dict().items()},
-            temporary,
-        )
+    folder: Path,
+    classifier: GranularityClassifier,
+    *,
+    encoder_digest: str,
+    metrics: dict[str, Any],
+) -> str:
+    """Publish weights, shape and metrics as one whole folder; returns its digest."""
+    state = {k: v.detach().cpu().contiguous() for k, v in classifier.state_dict().items()}
     shape = {
         "width": classifier.width,
         "hidden": list(classifier.hidden),
@@ -126,8 +125,11 @@ def save_classifier(
         "labels": [str(label) for label in LABELS],
         "encoder_digest": encoder_digest,
     }
-    write_json(folder / "config.json", shape)
-    write_json(folder / MARKER, {WEIGHTS: file_digest(folder / WEIGHTS)})
+    with publish(folder) as fresh:
+        save_file(state, fresh / WEIGHTS)
+        write_json(fresh / "config.json", shape)
+        write_json(fresh / "metrics.json", metrics)
+        return seal(fresh)
 
 
 def load_classifier(folder: Path, *, encoder_digest: str) -> GranularityClassifier:
@@ -138,28 +140,18 @@ def load_classifier(folder: Path, *, encoder_digest: str) -> GranularityClassifi
             was trained on another encoder.
     """
     remedy = "run `geomag train granularity`"
-    try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        digest = file_digest(folder / WEIGHTS)
-    except (FileNotFoundError, json.JSONDecodeError) as missing:
-        raise WeightsError(str(folder), f"no whole classifier ({missing})", remedy=remedy) from None
-    if marker.get(WEIGHTS) != digest:
-        raise WeightsError(
-            str(folder / WEIGHTS), f"sha256 {digest[:16]}", str(marker.get(WEIGHTS))[:16], remedy
-        )
+    sealed(folder, verify=True)
+    shape = read_json(folder / "config.json")
     if shape["encoder_digest"] != encoder_digest:
         raise WeightsError(
             str(folder), f"trained on encoder {shape['encoder_digest']}", encoder_digest, remedy
         )
     if shape["labels"] != [str(label) for label in LABELS]:
-        raise WeightsError(str(folder), f"labels {shape['labels']}", remedy=remedy)
+        raise WeightsError(str(folder), f"labels {shape['labels']}", str(LABELS), remedy)
     classifier = GranularityClassifier(shape["width"], shape["hidden"], shape["dropout"])
     try:
         classifier.load_state_dict(load_file(folder / WEIGHTS), strict=True)
     except RuntimeError as wrong:
-        raise WeightsError(
-            str(folder / WEIGHTS), str(wrong).splitlines()[-1], remedy=remedy
-        ) from None
+        raise WeightsError(str(folder / WEIGHTS), str(wrong), remedy=remedy) from None
     classifier.eval()
     return classifier

@@ -110,6 +110,23 @@ _VQA = (
     "What lies beside the {noun} at the {place}?",
     "Is any {noun} near the {other}?",
     "Are all {things} {colour}?",
+    "Does a {thing} exist here?",
+    "Is a {noun} visible at the {place}?",
+    "Is there at least one {thing}?",
+    "Do you see {things} next to a {other}?",
+    "What is the count of {things}?",
+    "Tell me how many {things} you find.",
+    "Are there fewer {things} than {others}?",
+    "Is there the same number of {things} and {others}?",
+    "Which are more frequent, {things} or {others}?",
+    "How large is the area of the {things}?",
+    "What stands on the left of the {thing}?",
+    "What is the colour of the {noun} near the {other}?",
+    "How many {things} lie on the right of the {other}?",
+    "Is the {noun} to the right of the {other}?",
+    "Is the {thing} next to the {other}?",
+    "Where is the {noun}, on the left or on the right of the {other}?",
+    "Is the image free of {things}?",
 )
 _ROC = (
     "What is in the region {box}?",
@@ -146,6 +163,16 @@ _REFERRING = (
     "Locate {phrase} and mark it pixel by pixel.",
     "Show where {phrase} is with a segmentation.",
     "Map the extent of {phrase} as a mask.",
+    "Mark {phrase}.",
+    "Produce a pixel mask covering {phrase}.",
+    "Separate {phrase} from the background.",
+    "Return a segmentation of {phrase}.",
+    "Where exactly is {phrase}? Draw its outline.",
+    "Paint over {phrase}.",
+    "What are the pixels of {phrase}?",
+    "Isolate {phrase} with a precise mask.",
+    "Mask {phrase}.",
+    "Show me {phrase} as a mask.",
 )
 _GCG = (
     "Please describe the image and output interleaved masks for the phrases.",
@@ -156,6 +183,10 @@ _GCG = (
     "Write a grounded caption, interleaving masks with the text.",
     "Provide a detailed caption and a mask for each phrase.",
     "Describe everything you see and respond with interleaved segmentation masks.",
+    "Caption the image with a mask behind every phrase.",
+    "Explain what is visible and segment each thing you name.",
+    "Give a full description, and masks for all the objects in it.",
+    "Summarize the scene with interleaved masks.",
 )
 
 _AROUND: dict[Part, tuple[str, ...]] = {

@@ -1,0 +1,183 @@
+"""Train the Task Granularity Classifier on frozen text vectors (paper 3.2.1; model protocol 1).
+
+Accuracy is measured on wordings that neither training nor early stopping has seen.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from geomag.config.schema import GranularityConfig
+from geomag.data.benchmarks import Task
+from geomag.magcrop.granularity import (
+    LABELS,
+    GranularityClassifier,
+    is_gcg,
+    save_classifier,
+)
+from geomag.magcrop.text_encoder import TextEncoder
+from geomag.seeds import generator, seed_of
+from geomag.train.granularity_texts import Part, fill, templates
+
+TEXTS_PER_TEMPLATE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """Queries of one part with their task and class."""
+
+    texts: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    labels: Tensor
+    """``[N]`` int64, index into `LABELS`."""
+    weights: Tensor
+    """``[N]``, sum 1: each template weighs the same, however many texts it fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class GranularityRun:
+    """What a training came to."""
+
+    accuracy: float
+    """On unseen templates, in [0, 1]."""
+    metrics: dict[str, Any]
+    digest: str
+    """Of the folder's files."""
+
+
+def labelled_texts(part: Part, seed: int) -> LabelledTexts:
+    """All texts of the templates of one part."""
+    rows = []
+    for template in templates(seed):
+        if template.part == part:
+            filled = fill(template, seed, TEXTS_PER_TEMPLATE)
+            label = LABELS.index(template.granularity)
+            rows += [(text, template.task, label, 1 / len(filled)) for text in filled]
+    texts, tasks, labels, weights = zip(*rows, strict=True)
+    scale = torch.tensor(weights, dtype=torch.float64)
+    return LabelledTexts(texts, tasks, torch.tensor(labels), scale / scale.sum())
+
+
+def train_granularity(
+    config: GranularityConfig,
+    encoder: TextEncoder,
+    out: Path,
+    *,
+    log: Callable[[str], None] = lambda _: None,
+) -> GranularityRun:
+    """Train, measure on unseen templates, and leave a whole folder at ``out`` by one rename.
+
+    Args:
+        config: Layers, optimiser, early stop, seed.
+        encoder: Frozen; its vectors are computed once.
+        out: Gets ``model.safetensors``, ``config.json``, ``metrics.json``, ``complete.json``.
+        log: Takes progress lines.
+    """
+    parts: dict[Part, LabelledTexts] = {
+        part: labelled_texts(part, config.seed) for part in ("train", "val", "test")
+    }
+    vectors = {part: encoder.encode(data.texts) for part, data in parts.items()}
+    log("; ".join(f"{part}: {len(data.texts)} texts" for part, data in parts.items()))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(config.seed, "granularity"))
+        classifier = GranularityClassifier(encoder.width, config.hidden, config.dropout)
+        epochs = _fit(classifier, config, parts, vectors)
+    metrics = {
+        "epochs": epochs,
+        "encoder": {"digest": encoder.digest, "width": encoder.width, "pooling": encoder.pooling},
+        "unseen_templates": measure(classifier, vectors["test"], parts["test"]),
+        "seen_templates": {
+            "accuracy": measure(classifier, vectors["train"], parts["train"])["accuracy"]
+        },
+        "gcg_rule": rule_scores(parts["test"]),
+        "n_texts": {part: len(data.texts) for part, data in parts.items()},
+    }
+    accuracy = float(metrics["unseen_templates"]["accuracy"])
+    log(f"accuracy on unseen templates {accuracy:.4f} after {epochs} epochs")
+    digest = save_classifier(out, classifier, encoder_digest=encoder.digest, metrics=metrics)
+    return GranularityRun(accuracy, metrics, digest)
+
+
+def _fit(
+    classifier: GranularityClassifier,
+    config: GranularityConfig,
+    parts: Mapping[Part, LabelledTexts],
+    vectors: Mapping[Part, Tensor],
+) -> int:
+    """Minimise cross-entropy until the held-out loss stops falling; returns the best epoch."""
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=config.lr)
+    best_loss, best_epoch, best_state = float("inf"), 0, classifier.state_dict()
+    for epoch in range(1, config.epochs + 1):
+        classifier.train()
+        shuffled = generator(config.seed, "order", epoch).permutation(len(vectors["train"]))
+        for batch in torch.from_numpy(shuffled).split(config.batch):
+            optimizer.zero_grad()
+            _loss(classifier, vectors["train"], parts["train"], batch).backward()
+            optimizer.step()
+        classifier.eval()
+        with torch.no_grad():
+            loss = float(_loss(classifier, vectors["val"], parts["val"], slice(None)))
+        if loss < best_loss:
+            best_loss, best_epoch = loss, epoch
+            best_state = copy.deepcopy(classifier.state_dict())
+        elif epoch - best_epoch >= config.patience:
+            break
+    classifier.load_state_dict(best_state)
+    classifier.eval()
+    return best_epoch
+
+
+def _loss(
+    classifier: GranularityClassifier,
+    vectors: Tensor,
+    data: LabelledTexts,
+    batch: Tensor | slice,
+) -> Tensor:
+    """Weighted cross-entropy of the texts that ``batch`` selects."""
+    weights = data.weights[batch].float()
+    each = F.cross_entropy(classifier(vectors[batch]), data.labels[batch], reduction="none")
+    return (each * weights).sum() / weights.sum()
+
+
+@torch.no_grad()
+def measure(
+    classifier: GranularityClassifier, vectors: Tensor, data: LabelledTexts
+) -> dict[str, Any]:
+    """Accuracy with each template weighing the same, by task too, and confusion in texts.
+
+    Rows of the confusion are the truth, columns the answer, both in the order of `LABELS`.
+    """
+    answers = classifier(vectors).argmax(dim=-1)
+    n = len(LABELS)
+    confusion = torch.bincount(data.labels * n + answers, minlength=n * n).reshape(n, n)
+    right = answers == data.labels
+    by_task = {}
+    for task in dict.fromkeys(data.tasks):
+        of_task = torch.tensor([t is task for t in data.tasks])
+        by_task[str(task)] = _share(right[of_task], data.weights[of_task])
+    return {
+        "accuracy": _share(right, data.weights),
+        "labels": [str(label) for label in LABELS],
+        "confusion": confusion.tolist(),
+        "by_task": by_task,
+    }
+
+
+def rule_scores(data: LabelledTexts) -> dict[str, float]:
+    """Recall of the GCG rule, and how often it takes another task for one."""
+    found = torch.tensor([is_gcg(text) for text in data.texts])
+    truth = torch.tensor([task is Task.GCG for task in data.tasks])
+    return {
+        "recall": _share(found[truth], data.weights[truth]),
+        "false_alarms": _share(found[~truth], data.weights[~truth]),
+    }
+
+
+def _share(holds: Tensor, weights: Tensor) -> float:
+    return float((holds * weights).sum() / weights.sum())
