@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geomag.data.grounded import parse_grounding
 from geomag.data.records import Record
 from geomag.evaluate.score_inputs import Joined, Prediction
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
@@ -21,8 +22,6 @@ from geomag.metrics.grounding import (
 )
 from geomag.metrics.masks import iou_matrix
 from geomag.metrics.tally import Estimator, Floats, Tally, share
-
-_PAIRED = re.compile(r"<p>(.*?)</p>\s*\[SEG\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def clean_caption(text: str) -> str:
 
 
 def phrases_of(prediction: Prediction) -> list[str]:
-    """Phrases of an answer: as given, else those of its text that a mask follows."""
-    given = prediction.phrases or _PAIRED.findall(prediction.text)
+    """Phrases of an answer, one per mask: as given, else from its text."""
+    given = prediction.phrases or parse_grounding(prediction.text).phrases
     return [" ".join(phrase.split()) for phrase in given]
 
 

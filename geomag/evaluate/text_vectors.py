@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoTokenizer, BertModel
 
+from geomag.config.schema import TextEncoderConfig
 from geomag.io import read_json
+from geomag.magcrop.text_encoder import build_text_encoder
 
 MAX_TOKENS = 512
-BATCH = 64
 
 
 def encode(texts: Sequence[str], folder: Path) -> NDArray[np.float32]:
@@ -25,23 +25,10 @@ def encode(texts: Sequence[str], folder: Path) -> NDArray[np.float32]:
     The mean runs over all tokens of the text, [CLS] and [SEP] included, and over no padding, so
     the batch a text is in does not change its vector (GeoPixelD protocol 7.3, DIOR-RSVG 3.8).
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(texts), BATCH):
-            batch = tokenizer(
-                list(texts[start : start + BATCH]),
-                padding=True,
-                truncation=True,
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            )
-            states = model(**batch).last_hidden_state
-            kept = batch["attention_mask"].unsqueeze(-1).to(states.dtype)
-            mean = (states * kept).sum(dim=1) / kept.sum(dim=1)
-            parts.append(torch.nn.functional.normalize(mean, dim=-1).numpy())
-    return np.concatenate(parts).astype(np.float32)
+    settings = TextEncoderConfig(path=str(folder), pooling="mean", max_tokens=MAX_TOKENS)
+    states = build_text_encoder(settings).encode(texts)
+    unit: NDArray[np.float32] = torch.nn.functional.normalize(states, dim=-1).numpy()
+    return unit
 
 
 def main(folder: str, texts: str, vectors: str) -> None:

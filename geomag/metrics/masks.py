@@ -92,7 +92,8 @@ def nearest_indices(source: int, target: int) -> NDArray[np.intp]:
     [0, 2, 4]
     """
     ruler = Image.fromarray(np.arange(source, dtype=np.int32)[None])
-    return np.asarray(ruler.resize((target, 1), Image.Resampling.NEAREST))[0].astype(np.intp)
+    sampled = np.asarray(ruler.resize((target, 1), Image.Resampling.NEAREST), dtype=np.intp)
+    return sampled.reshape(target)
 
 
 def resized(rle: Rle, height: int, width: int) -> BoolMask:

