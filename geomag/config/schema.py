@@ -182,7 +182,14 @@ class TrainConfig:
     ce: float = 1.0
     bce: float = 2.0
     dice: float = 0.5
-    alignment: float = 0.0
+    alignment: float = 0.2
+    """Weight of our attention alignment on the rows that begin a mask; 0 reproduces the paper."""
+    share_referring: float = 0.45
+    """Parts of a batch by task; benchmarks of one task share its part equally."""
+    share_gcg: float = 0.1
+    share_vqa: float = 0.2
+    share_roc: float = 0.15
+    share_caption: float = 0.1
     seed: int = 5
     arm: Literal["magcrop", "plain"] = "magcrop"
     save_every: int = 200

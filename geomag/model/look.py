@@ -78,7 +78,9 @@ def encoder_pixels(look: Look, side_px: int) -> Tensor:
 def _token_views(boxes: Sequence[PixelBox], profile: Profile) -> tuple[View, ...]:
     patch = profile.vlm.patch_px
     budget = (profile.vlm.image_px // patch) ** 2
-    return tuple(plan_views(list(boxes), budget=budget, patch_px=patch, max_px=profile.vlm.image_px))
+    return tuple(
+        plan_views(list(boxes), budget=budget, patch_px=patch, max_px=profile.vlm.image_px)
+    )
 
 
 def _with_encoder(

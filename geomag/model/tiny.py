@@ -1,6 +1,9 @@
 """The sample profile's LLaVA: the same classes as LLaVA-1.5-7B, a few million parameters."""
 
+import math
+
 import torch
+from torch import Tensor
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
@@ -12,6 +15,7 @@ from transformers import (
 from geomag.config.schema import VlmConfig
 
 SPARE_ROWS = 64
+PLACE_SCALE = 0.3
 
 
 def tiny_llava(
@@ -48,6 +52,27 @@ def tiny_llava(
         vision_feature_select_strategy="default",
         tie_word_embeddings=False,
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlavaForConditionalGeneration(llava)
+        model = LlavaForConditionalGeneration(llava)
+    embeddings = model.model.vision_tower.embeddings
+    with torch.no_grad():
+        embeddings.position_embedding.weight[1:] = place_code(
+            config.image_px // config.patch_px, config.vision_width
+        )
+    return model
+
+
+def place_code(grid: int, width: int) -> Tensor:
+    """Sines and cosines of row and column, ``[grid * grid, width]``, as a start for positions.
+
+    Stock tables start near zero and learn places from hundreds of millions of images; a tiny model
+    that sees a few thousand would not know where its patches are.
+    """
+    centres = (torch.arange(grid) + 0.5) / grid
+    octaves = math.pi / 2 * 2.0 ** (torch.arange(width // 4) % 4)
+    waves = centres[:, None] * octaves  # [grid, width / 4]
+    one = torch.cat([waves.sin(), waves.cos()], dim=1)
+    rows = one[:, None].expand(-1, grid, -1)
+    columns = one[None].expand(grid, -1, -1)
+    return torch.cat([columns, rows], dim=2).reshape(grid * grid, width) * PLACE_SCALE

@@ -1,4 +1,4 @@
-"""Weights at rest: the base models, the trained decoder, and the paper's real parts from local folders.
+"""Weights at rest: base models, trained decoder, and the real parts from local folders.
 
 Only safetensors and ``weights_only`` checkpoints are read; loading is strict and names the first
 keys that do not fit; every folder ends with ``complete.json``, which carries digests.

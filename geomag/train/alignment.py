@@ -35,7 +35,9 @@ def row_attention(layer: nn.Module, caught: dict[str, Any], rows: Tensor, mask: 
     queries = attention.q_proj(hidden[batch, at]).view(len(rows), 1, heads, -1).transpose(1, 2)
     keys = attention.k_proj(hidden).view(n_rows, size, -1, attention.head_dim).transpose(1, 2)
     cos, sin = cos.expand(n_rows, -1, -1), sin.expand(n_rows, -1, -1)
-    queries, _ = apply_rotary_pos_emb(queries, queries, cos[batch, at][:, None], sin[batch, at][:, None])
+    queries, _ = apply_rotary_pos_emb(
+        queries, queries, cos[batch, at][:, None], sin[batch, at][:, None]
+    )
     _, keys = apply_rotary_pos_emb(keys, keys, cos, sin)
     keys = repeat_kv(keys, attention.num_key_value_groups)
     scores = torch.einsum("rhqd,rhsd->rhqs", queries, keys[batch])[:, :, 0] * attention.scaling

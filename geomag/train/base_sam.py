@@ -42,15 +42,25 @@ class PointSegmentation:
 
     def parameters(self) -> dict[str, Tensor]:
         """SAM2's tensors that a single-mask point prompt reaches."""
-        idle = ("iou_prediction_head", "pred_obj_score_head", "mask_downscaling", "hypernetworks_mlps.1",
-                "hypernetworks_mlps.2", "hypernetworks_mlps.3", "not_a_point", "neck.convs.0")
+        idle = (
+            "iou_prediction_head",
+            "pred_obj_score_head",
+            "mask_downscaling",
+            "hypernetworks_mlps.1",
+            "hypernetworks_mlps.2",
+            "hypernetworks_mlps.3",
+            "not_a_point",
+            "neck.convs.0",
+        )
         return {
             name: tensor
             for name, tensor in self._parts.named_parameters()
             if not any(word in name for word in idle) and tensor.requires_grad
         }
 
-    def batch(self, update: int, size: int) -> list[tuple[SegmentationScene, list[int], NDArray[np.float32]]]:
+    def batch(
+        self, update: int, size: int
+    ) -> list[tuple[SegmentationScene, list[int], NDArray[np.float32]]]:
         """Scenes with drawn objects and a point inside each."""
         rng = generator(self._seed, "points", update)
         chosen = []
@@ -61,7 +71,9 @@ class PointSegmentation:
             chosen.append((scene, objects, np.asarray(points, dtype=np.float32)))
         return chosen
 
-    def losses(self, samples: Sequence[tuple[SegmentationScene, list[int], NDArray[np.float32]]]) -> dict[str, Tensor]:
+    def losses(
+        self, samples: Sequence[tuple[SegmentationScene, list[int], NDArray[np.float32]]]
+    ) -> dict[str, Tensor]:
         """BCE and Dice at half the input side."""
         pixels = torch.from_numpy(np.stack([s.image for s, _, _ in samples])).permute(0, 3, 1, 2)
         features = self._parts.encode(normalise(pixels.float() / 255))

@@ -20,6 +20,7 @@ from geomag.data.draw.scene import Scene, SceneObject, draw_objects
 from geomag.data.prompts import PROBE, TRAINING, box_text, short_scene
 from geomag.geometry import PixelBox
 from geomag.seeds import generator
+from geomag.train.base_dense import DenseLabels, dense_labels
 from geomag.train.base_sam import SegmentationScene
 
 SIZES_PX = (256, 448, 448)
@@ -51,6 +52,7 @@ class BaseScene:
     crop_box: tuple[float, float, float, float]
     """The window in [0, 1] of the scene."""
     segmentation: SegmentationScene
+    labels: DenseLabels
     lessons: tuple[Lesson, ...]
 
 
@@ -76,6 +78,7 @@ def draw_base_scene(seed: int, index: int, *, vlm_px: int, encoder_px: int) -> B
         segmentation=SegmentationScene(
             _resized(scene.image, encoder_px), _small_masks(scene.objects, encoder_px // 2)
         ),
+        labels=dense_labels(scene, encoder_px // 4),
         lessons=tuple(lessons),
     )
 
@@ -92,10 +95,11 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
     height, width = scene.image.shape[:2]
     lessons = []
     for index, thing in enumerate(scene.objects):
-        where = f"{_centre(thing.box.x0, thing.box.x1, width)}, {_centre(thing.box.y0, thing.box.y1, height)}"
+        x = _centre(thing.box.x0, thing.box.x1, width)
+        y = _centre(thing.box.y0, thing.box.y1, height)
         if (expression := refer(scene, rng, index=index)) is not None:
             phrase = expression.text.removesuffix(".").rstrip()
-            lessons.append(Lesson(PROBE["where"].format(x=phrase), where, index))
+            lessons.append(Lesson(PROBE["where"].format(x=phrase), f"{x}, {y}", index))
         box = box_text(thing.box, width=width, height=height)
         lessons.append(Lesson(_wording(Task.ROC, rng).format(x=box), thing.category, index))
     for question in questions(scene, rng, n=6, kinds=("presence", "comp", "count")):

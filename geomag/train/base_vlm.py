@@ -40,7 +40,9 @@ class Row:
 class Lessons:
     """Job: answer questions about drawn scenes, and look at what they are about."""
 
-    def __init__(self, vlm: Vlm, scenes: Sequence[BaseScene], *, alignment: float, seed: int) -> None:
+    def __init__(
+        self, vlm: Vlm, scenes: Sequence[BaseScene], *, alignment: float, seed: int
+    ) -> None:
         self._vlm = vlm
         self._scenes = scenes
         self._alignment = alignment
@@ -98,8 +100,14 @@ class Lessons:
     def _views(self, samples: Sequence[Row]) -> tuple[list[Tensor], list[list[tuple[Any, int]]]]:
         """Visual tokens per row, and each row's views as (unit box, tokens per side)."""
         whole, crop = samples[0].sides
-        parts = [self._encode([s.scene.whole for s in samples], [(0.0, 0.0, 1.0, 1.0)] * len(samples), whole)]
-        views: list[list[tuple[Any, int]]] = [[((0.0, 0.0, 1.0, 1.0), self._grid(whole))] for _ in samples]
+        parts = [
+            self._encode(
+                [s.scene.whole for s in samples], [(0.0, 0.0, 1.0, 1.0)] * len(samples), whole
+            )
+        ]
+        views: list[list[tuple[Any, int]]] = [
+            [((0.0, 0.0, 1.0, 1.0), self._grid(whole))] for _ in samples
+        ]
         if crop is not None:
             boxes = [s.scene.crop_box for s in samples]
             parts.append(self._encode([s.scene.crop for s in samples], boxes, crop))

@@ -1,4 +1,4 @@
-"""Resumable training state: one folder a checkpoint, whole or absent, tied to what it was made from."""
+"""Resumable training state: a folder a checkpoint, whole or absent, tied to its inputs."""
 
 import json
 import os

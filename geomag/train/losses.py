@@ -27,7 +27,7 @@ def bce_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """``1 - (2 sum(pt)/1000 + 1e-6) / (sum p/1000 + sum t/1000 + 1e-6)``, mean over masks (LISA)."""
+    """LISA's Dice, mean over masks: ``1 - (2 sum(pt)/1000 + e) / (sum p/1000 + sum t/1000 + e)``."""
     p = logits.float().sigmoid().flatten(1)
     t = truth.float().flatten(1)
     both = (p * t).sum(1) / 1000

@@ -1,0 +1,170 @@
+"""GeoMag whole: a prompt and an image in; text and masks out (paper Fig 2; model protocol 0)."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from geomag.config.schema import Profile
+from geomag.data.prompts import frame
+from geomag.geometry import BoolMask
+from geomag.model.look import Look, encoder_pixels
+from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
+from geomag.model.sam2_parts import Sam2Parts
+from geomag.model.segments import find_groups, phrases_of, with_seg_marks
+from geomag.model.tokenizer import seg_tokens
+from geomag.model.vision import cut, unit_box, visual_tokens
+from geomag.model.vlm import Vlm
+
+ENCODE_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A framed question about one look at an image."""
+
+    look: Look
+    prompt: str
+    """Unframed."""
+    height: int
+    """Of the image, pixels."""
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said and drew."""
+
+    text: str
+    """``[SEG]`` marks each mask; ``<p>`` tags stay."""
+    masks: tuple[BoolMask, ...]
+    """``[H, W]`` each, in order of their marks."""
+    phrases: tuple[str, ...]
+    n_incomplete: int = 0
+    mask_scores: tuple[float, ...] = ()
+    """Mean foreground probability inside each mask; 0 for an empty one."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Per phase, of the whole batch divided by its size."""
+
+
+class GeoMag(nn.Module):
+    """Frozen VLM and SAM2 encoder, adapter, Text Projection and Pixel Decoder."""
+
+    def __init__(self, vlm: Vlm, sam: Sam2Parts, profile: Profile) -> None:
+        super().__init__()
+        self.vlm = vlm
+        self.sam = sam
+        self.profile = profile
+        self.projection = TextProjection(vlm.width, sam.size.neck_width)
+        self.decoder = PixelDecoder(
+            sam,
+            n_seg=profile.adapter.n_seg,
+            kind=profile.decoder.kind,
+            omega_norm=profile.decoder.omega_norm,
+        )
+        self.seg_names = seg_tokens(profile.adapter.n_seg)
+
+    @property
+    def seg_ids(self) -> list[int]:
+        """Ids of the [SEG] group; the adapter must have added them."""
+        return [int(i) for i in self.vlm.tokenizer.convert_tokens_to_ids(list(self.seg_names))]
+
+    @torch.no_grad()
+    def visual(self, looks: Sequence[Look]) -> list[Tensor]:
+        """Visual tokens ``[n_i, D]`` of each look, its views in order."""
+        jobs: dict[int, list[tuple[int, int]]] = {}
+        for index, look in enumerate(looks):
+            for number, view in enumerate(look.views):
+                jobs.setdefault(view.side_px, []).append((index, number))
+        found: dict[tuple[int, int], Tensor] = {}
+        for places in jobs.values():
+            for start in range(0, len(places), ENCODE_AT_ONCE):
+                part = places[start : start + ENCODE_AT_ONCE]
+                tokens = self._visual_batch([(looks[i], n) for i, n in part])
+                found.update(zip(part, tokens, strict=True))
+        return [
+            torch.cat([found[(i, n)] for n in range(len(look.views))])
+            for i, look in enumerate(looks)
+        ]
+
+    def _visual_batch(self, parts: Sequence[tuple[Look, int]]) -> list[Tensor]:
+        device = self.vlm.device
+        pixels, boxes = [], []
+        for look, number in parts:
+            view = look.views[number]
+            height, width = look.image.shape[:2]
+            pixels.append(cut(torch.from_numpy(look.image), view))
+            boxes.append(unit_box(view, width=width, height=height))
+        return list(
+            visual_tokens(
+                self.vlm.llava.model,
+                torch.stack(pixels).to(device),
+                torch.tensor(boxes, device=device),
+            )
+        )
+
+    @torch.no_grad()
+    def features(self, looks: Sequence[Look]) -> list[Tensor]:
+        """SAM2's multi-scale features of a batch of looks, fine to coarse."""
+        pixels = torch.stack([encoder_pixels(look, self.sam.size.image_px) for look in looks])
+        pixels = pixels.to(self.vlm.device)
+        if self.decoder.kind == "per_level":
+            return self.sam.raw_pyramid(pixels)
+        return self.sam.encode(pixels)
+
+    def mask_logits(self, h_seg: Tensor, f_img: list[Tensor]) -> Tensor:
+        """Eq 1 from raw [SEG] states ``[K, N, D]``: logits ``[K, S/4, S/4]``."""
+        return self.decoder(self.projection(h_seg.float()), f_img)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[Answer]:
+        """Greedy answers of a batch; masks are decoded where a whole [SEG] group was emitted."""
+        begun = time.perf_counter()
+        visual = self.visual([q.look for q in queries])
+        seen = time.perf_counter()
+        packed = self.vlm.pack([self.vlm.ids(frame(q.prompt)) for q in queries], visual)
+        made = self.vlm.generate(packed, max_new_tokens=max_new_tokens)
+        said = time.perf_counter()
+        answers = []
+        for query, tokens, states in zip(queries, made.tokens, made.states, strict=True):
+            answers.append(self._finish(query, tokens, states))
+        drawn = time.perf_counter()
+        seconds = {"vision": seen - begun, "language": said - seen, "masks": drawn - said}
+        share = {phase: value / max(1, len(queries)) for phase, value in seconds.items()}
+        for answer in answers:
+            answer.seconds.update(share)
+        return answers
+
+    def _finish(self, query: Query, tokens: list[int], states: Tensor) -> Answer:
+        groups = find_groups(tokens, self.seg_ids)
+        text = with_seg_marks(self.vlm.decode(tokens), self.seg_names)
+        n_seg = len(self.seg_names)
+        masks: tuple[BoolMask, ...] = ()
+        scores: tuple[float, ...] = ()
+        if groups.starts:
+            h_seg = torch.stack([states[s : s + n_seg] for s in groups.starts])
+            logits = self.mask_logits(h_seg, self.features([query.look]))
+            masks = tuple(self._paste(query, one) for one in logits)
+            scores = tuple(_confidence(one) for one in logits)
+        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores)
+
+    def _paste(self, query: Query, logits: Tensor) -> NDArray[np.bool_]:
+        """A mask at the image's size; what SAM2 did not see is background."""
+        box = query.look.encoder_box
+        if box is None:
+            full = to_image(logits[None], height=query.height, width=query.width)[0]
+            return np.asarray(full.cpu().numpy(), dtype=bool)
+        x0, y0, x1, y1 = box.as_ints()
+        mask = np.zeros((query.height, query.width), dtype=bool)
+        mask[y0:y1, x0:x1] = to_image(logits[None], height=y1 - y0, width=x1 - x0)[0].cpu().numpy()
+        return mask
+
+
+def _confidence(logits: Tensor) -> float:
+    chance = logits.float().sigmoid()
+    inside = chance > 0.5
+    return float(chance[inside].mean()) if bool(inside.any()) else 0.0

@@ -1,0 +1,137 @@
+"""Base training, part 0: both image towers learn what is where, cell by cell.
+
+Stands in for the pre-training of CLIP and of Hiera in the sample profile: small heads, thrown
+away afterwards, read class, colour, object centre and kind of place off the towers' feature maps.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from geomag.data.draw.categories import DIOR, LAND_USE
+from geomag.data.draw.places import PLACE_KINDS
+from geomag.data.draw.scene import Scene
+from geomag.seeds import generator
+
+CATEGORIES = tuple(dict.fromkeys((*DIOR, *LAND_USE)))
+COLOURS = ("red", "blue", "yellow", "white", "green", "orange", "black", "grey")
+N_LABELS = len(CATEGORIES) + len(COLOURS)
+POSITIVE_WEIGHT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLabels:
+    """What lies on each cell of a fine grid over a scene."""
+
+    category: NDArray[np.int16]
+    """``[m, m]``: index into `CATEGORIES`, -1 for none."""
+    colour: NDArray[np.int16]
+    """``[m, m]``: index into `COLOURS`, -1 for none."""
+    centre: NDArray[np.float32]
+    """``[2, m, m]``: x and y of the object's centre in [-1, 1]; 0 where there is none."""
+    place: int
+    """Index into `PLACE_KINDS`, -1 for a scene of objects."""
+
+
+def dense_labels(scene: Scene, side: int) -> DenseLabels:
+    """Labels of a scene on a grid of ``side`` cells."""
+    height, width = scene.image.shape[:2]
+    rows = ((np.arange(side) + 0.5) * height / side).astype(int)
+    columns = ((np.arange(side) + 0.5) * width / side).astype(int)
+    category = np.full((side, side), -1, dtype=np.int16)
+    colour = np.full((side, side), -1, dtype=np.int16)
+    centre = np.zeros((2, side, side), dtype=np.float32)
+    for thing in scene.objects:
+        cells = thing.mask[np.ix_(rows, columns)]
+        if thing.category in CATEGORIES:
+            category[cells] = CATEGORIES.index(thing.category)
+        if thing.colour in COLOURS:
+            colour[cells] = COLOURS.index(thing.colour)
+        centre[0][cells] = (thing.box.x0 + thing.box.x1) / width - 1
+        centre[1][cells] = (thing.box.y0 + thing.box.y1) / height - 1
+    place = PLACE_KINDS.index(scene.kind) if scene.kind in PLACE_KINDS else -1
+    return DenseLabels(category, colour, centre, place)
+
+
+class DensePretraining:
+    """Job: read the labels off a tower's feature maps.
+
+    Args:
+        tower: ``[B, 3, S, S]`` in [0, 1] to feature maps ``[B, C_l, h_l, h_l]``.
+        trainable: The tower's tensors by name.
+        widths: C_l of each map.
+        images: ``[S, S, 3]`` uint8 of each scene.
+        labels: Of each scene, as fine as the finest map or finer.
+        seed: Of the batches and of the heads.
+    """
+
+    def __init__(
+        self,
+        tower: Callable[[Tensor], list[Tensor]],
+        trainable: dict[str, Tensor],
+        widths: Sequence[int],
+        data: tuple[Sequence[NDArray[np.uint8]], Sequence[DenseLabels]],
+        *,
+        seed: int,
+    ) -> None:
+        self._tower, self._trainable, self._seed = tower, trainable, seed
+        self._images, self._labels = data
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._cells = nn.ModuleList([nn.Conv2d(w, N_LABELS + 2, 1) for w in widths])
+            self._place = nn.Linear(widths[-1], len(PLACE_KINDS))
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tower's tensors and the heads'."""
+        heads = {f"cells.{k}": v for k, v in self._cells.named_parameters()}
+        heads.update({f"place.{k}": v for k, v in self._place.named_parameters()})
+        return {**self._trainable, **heads}
+
+    def batch(self, update: int, size: int) -> list[int]:
+        """Scene numbers of an update."""
+        rng = generator(self._seed, "dense", update)
+        return [int(i) for i in rng.integers(0, len(self._images), size)]
+
+    def losses(self, samples: Sequence[int]) -> dict[str, Tensor]:
+        """Binary cross-entropy of the labels, L1 of the centres, cross-entropy of the place."""
+        pixels = torch.from_numpy(np.stack([self._images[i] for i in samples])).permute(0, 3, 1, 2)
+        labels = [self._labels[i] for i in samples]
+        maps = self._tower(pixels.float() / 255)
+        present = _one_hot(labels)
+        centre = torch.from_numpy(np.stack([label.centre for label in labels]))
+        covered = (centre != 0).any(1, keepdim=True).float()
+        what, where = (
+            pixels.new_zeros((), dtype=torch.float32),
+            pixels.new_zeros((), dtype=torch.float32),
+        )
+        for features, head in zip(maps, self._cells, strict=True):
+            side = features.shape[-1]
+            said = head(features)
+            truth = F.adaptive_max_pool2d(present, side)
+            what = what + F.binary_cross_entropy_with_logits(
+                said[:, :N_LABELS], truth, pos_weight=said.new_tensor(POSITIVE_WEIGHT)
+            )
+            share = F.adaptive_avg_pool2d(covered, side)
+            mean = F.adaptive_avg_pool2d(centre, side) / share.clamp(min=1e-6)
+            error = (said[:, N_LABELS:] - mean).abs().sum(1, keepdim=True)
+            where = where + (error * share).sum() / share.sum().clamp(min=1)
+        place = torch.tensor([label.place for label in labels])
+        kinds = self._place(maps[-1].mean((2, 3)))
+        known = (place >= 0).sum().clamp(min=1)
+        scene = F.cross_entropy(kinds, place, ignore_index=-1, reduction="sum") / known
+        total = 10 * what + where + 0.3 * scene
+        return {"total": total, "what": what, "where": where, "scene": scene}
+
+
+def _one_hot(labels: Sequence[DenseLabels]) -> Tensor:
+    """``[B, N_LABELS, m, m]`` float: classes, then colours."""
+    parts = []
+    for name, count in (("category", len(CATEGORIES)), ("colour", len(COLOURS))):
+        index = torch.from_numpy(np.stack([getattr(label, name) for label in labels])).long()
+        parts.append(F.one_hot(index + 1, count + 1)[..., 1:].permute(0, 3, 1, 2))
+    return torch.cat(parts, dim=1).float()

@@ -1,0 +1,171 @@
+"""Joint training of LoRA, [SEG] rows, Text Projection and Pixel Decoder (paper 4.1; protocol 9)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from geomag.config.schema import TrainConfig
+from geomag.data.benchmarks import Task
+from geomag.data.prompts import answer_of, frame, training_prompt
+from geomag.model.adapter import adapter_parameters
+from geomag.model.geomag import GeoMag
+from geomag.model.segments import label_groups
+from geomag.model.vlm import Packed
+from geomag.seeds import generator
+from geomag.train.alignment import row_attention
+from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss
+from geomag.train.samples import Sample
+
+IDLE = (
+    "iou_prediction_head",
+    "pred_obj_score_head",
+    "hypernetworks_mlps.1",
+    "hypernetworks_mlps.2",
+    "hypernetworks_mlps.3",
+    "conv_s0",
+    "conv_s1",
+)
+"""SAM2 decoder parts that Eq 1 never reaches, or that run before the feature cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One sample of an update with the wording and reference drawn for it."""
+
+    sample: Sample
+    prompt: str
+    answer: str
+
+
+class JointTraining:
+    """Job: answer every benchmark's training records, and draw the masks they ask for."""
+
+    def __init__(
+        self, model: GeoMag, samples: Mapping[str, Sequence[Sample]], config: TrainConfig
+    ) -> None:
+        self._model = model
+        self._samples = {name: list(rows) for name, rows in samples.items() if rows}
+        self._config = config
+        weights = np.array(
+            [
+                getattr(config, f"share_{_task(rows).value}") / _rivals(self._samples, _task(rows))
+                for rows in self._samples.values()
+            ]
+        )
+        self._names = list(self._samples)
+        self._weights = weights / weights.sum()
+        self._seg_ids = model.seg_ids
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Adapter, projection, decoder, beta and omega."""
+        found = adapter_parameters(self._model.vlm)
+        found.update({f"projection.{k}": v for k, v in self._model.projection.named_parameters()})
+        for name, tensor in self._model.decoder.named_parameters():
+            if not any(word in name for word in IDLE) and self._reached(name):
+                found[f"decoder.{name}"] = tensor
+        return {name: tensor.requires_grad_(True) for name, tensor in found.items()}
+
+    def _reached(self, name: str) -> bool:
+        kind = self._model.decoder.kind
+        if name == "level_embed":
+            return kind == "per_level"
+        if name.startswith(("hyper_1", "omega")):
+            return kind == "sam2_ms" or (kind == "per_level" and name == "omega")
+        if name.startswith("hyper_2"):
+            return kind != "single"
+        if "output_upscaling" in name or "hypernetworks" in name:
+            return kind != "per_level"
+        return True
+
+    def batch(self, update: int, size: int) -> list[Drawn]:
+        """Records drawn by task shares, each with a wording and a reference."""
+        rng = generator(self._config.seed, "joint", update)
+        drawn = []
+        for name in rng.choice(self._names, size, p=self._weights):
+            rows = self._samples[str(name)]
+            sample = rows[int(rng.integers(len(rows)))]
+            choice = int(rng.integers(max(1, len(sample.record.answers))))
+            scene = self._model.profile.prompt.scene
+            prompt = training_prompt(sample.record, rng, scene=scene)
+            answer = answer_of(sample.record, n_seg=len(self._seg_ids), choice=choice)
+            drawn.append(Drawn(sample, prompt, answer))
+        return drawn
+
+    def losses(self, samples: Sequence[Drawn]) -> dict[str, Tensor]:
+        """CE on answers, BCE and Dice on masks, and the alignment where it is switched on."""
+        vlm, config = self._model.vlm, self._config
+        end = int(vlm.tokenizer.eos_token_id)
+        packed = vlm.pack(
+            [vlm.ids(frame(d.prompt)) for d in samples],
+            [d.sample.visual.to(vlm.device) for d in samples],
+            [[*vlm.ids(d.answer), end] for d in samples],
+        )
+        with vlm.last_layer_input() as caught:
+            states = vlm.states(packed)
+        losses = {"ce": answer_loss(vlm.lm_head, states, packed)}
+        total = config.ce * losses["ce"]
+        groups = label_groups(packed.labels, self._seg_ids)
+        if len(groups):
+            losses.update(self._mask_losses(samples, states, groups))
+            total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
+        if config.alignment:
+            losses["alignment"] = self._alignment(samples, packed, groups, caught)
+            total = total + config.alignment * losses["alignment"]
+        return {"total": total, **losses}
+
+    def _mask_losses(
+        self, samples: Sequence[Drawn], states: Tensor, groups: Tensor
+    ) -> dict[str, Tensor]:
+        offsets = torch.arange(len(self._seg_ids), device=states.device)
+        h_seg = states[groups[:, :1], groups[:, 1:] - 1 + offsets]  # [K, N, D]: what predicts each
+        owners = groups[:, 0].tolist()
+        device = states.device
+        features = [
+            torch.stack([samples[o].sample.features[level] for o in owners]).to(device)
+            for level in range(3)
+        ]
+        truth = torch.cat([d.sample.truth for d in samples if len(d.sample.truth)]).to(device)
+        logits = self._model.mask_logits(h_seg, features)
+        logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
+        return {"bce": bce_loss(logits, truth), "dice": dice_loss(logits, truth)}
+
+    def _alignment(
+        self, samples: Sequence[Drawn], packed: Packed, groups: Tensor, caught: dict[str, Tensor]
+    ) -> Tensor:
+        """The rows that predict a [SEG] group, and those that begin a box's class name."""
+        rows, targets = [], []
+        columns = packed.image_columns
+        for (row, column), cells in zip(
+            groups.tolist(),
+            [c for d in samples if len(d.sample.truth) for c in d.sample.cells],
+            strict=True,
+        ):
+            rows.append((row, column - 1))
+            targets.append((row, cells))
+        for row, drawn in enumerate(samples):
+            if drawn.sample.record.task is Task.ROC:
+                first = int((packed.labels[row] >= 0).nonzero()[0, 0])
+                rows.append((row, first - 1))
+                targets.append((row, drawn.sample.cells[0]))
+        if not rows:
+            return packed.embeds.new_zeros(())
+        place = torch.tensor(rows, device=packed.embeds.device)
+        layer = self._model.vlm.language_model.layers[-1]
+        attention = row_attention(layer, caught, place, packed.mask)
+        target = torch.zeros_like(attention)
+        for index, (row, cells) in enumerate(targets):
+            target[index, columns[row]] = cells.to(target.device)
+        return alignment_loss(attention, target)
+
+
+def _task(rows: Sequence[Sample]) -> Task:
+    return rows[0].record.task
+
+
+def _rivals(samples: Mapping[str, Sequence[Sample]], task: Task) -> int:
+    """How many benchmarks share a task's part of the batch."""
+    return sum(_task(rows) is task for rows in samples.values())

@@ -1,0 +1,95 @@
+"""Training samples: records with what the frozen parts see of them, computed once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from geomag.data.benchmarks import Task
+from geomag.data.records import Record
+from geomag.geometry import decode_mask
+from geomag.model.geomag import GeoMag
+from geomag.model.look import Look
+from geomag.model.vision import unit_box
+from geomag.train.alignment import cell_targets
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One record, ready for any number of epochs."""
+
+    record: Record
+    visual: Tensor
+    """``[n, D]`` visual tokens."""
+    features: tuple[Tensor, ...]
+    """SAM2's levels ``[C_l, h_l, w_l]``, fine to coarse; empty where nothing is drawn."""
+    truth: Tensor
+    """``[K, m, m]``: share of each cell that target k covers, in SAM2's frame."""
+    cells: Tensor
+    """``[K, n]``: share of each visual token that target k covers, best cell 1."""
+
+
+def prepare(model: GeoMag, records: Sequence[Record], looks: Iterator[Look]) -> Iterator[Sample]:
+    """Yield a sample per record, in order; the frozen towers run once, in batches.
+
+    Args:
+        model: Its VLM tower, projector and SAM2 encoder are used.
+        records: Of any task.
+        looks: One per record, in order.
+    """
+    for start in range(0, len(records), AT_ONCE):
+        part = records[start : start + AT_ONCE]
+        seen = [next(looks) for _ in part]
+        visual = model.visual(seen)
+        drawn = [i for i, record in enumerate(part) if record.masks]
+        levels = [f.cpu() for f in model.features([seen[i] for i in drawn])] if drawn else []
+        place = {index: number for number, index in enumerate(drawn)}
+        for index, (record, look, tokens) in enumerate(zip(part, seen, visual, strict=True)):
+            features = tuple(level[place[index]] for level in levels) if index in place else ()
+            yield _sample(model, record, look, tokens.cpu(), features)
+
+
+def _sample(
+    model: GeoMag, record: Record, look: Look, visual: Tensor, features: tuple[Tensor, ...]
+) -> Sample:
+    patch = model.profile.vlm.patch_px
+    side = model.sam.size.image_px // 2
+    masks = [decode_mask(rle) for rle in record.masks]
+    truth = [_in_encoder_frame(mask, look, side) for mask in masks]
+    if not masks and record.task is Task.ROC:
+        masks = [_box_mask(record)]
+    views = [
+        (unit_box(view, width=record.width, height=record.height), view.side_px // patch)
+        for view in look.views
+    ]
+    cells = [
+        np.concatenate([cell_targets(mask, box, grid) for box, grid in views]) for mask in masks
+    ]
+    return Sample(
+        record,
+        visual,
+        features,
+        torch.from_numpy(np.stack(truth)) if truth else torch.zeros(0, side, side),
+        torch.from_numpy(np.stack(cells)) if cells else torch.zeros(0, len(visual)),
+    )
+
+
+def _in_encoder_frame(mask: NDArray[np.bool_], look: Look, side: int) -> NDArray[np.float32]:
+    if look.encoder_box is not None:
+        x0, y0, x1, y1 = look.encoder_box.as_ints()
+        mask = mask[y0:y1, x0:x1]
+    resized = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, dtype=np.float32)
+
+
+def _box_mask(record: Record) -> NDArray[np.bool_]:
+    mask = np.zeros((record.height, record.width), dtype=bool)
+    x0, y0, x1, y1 = (round(v) for v in record.boxes[0])
+    mask[y0 : y1 + 1, x0 : x1 + 1] = True
+    return mask
