@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from geomag.cli import data, doctor, score
+from geomag.cli import data, doctor, score, train
 from geomag.errors import GeoMagError
 
 for _name, _value in {
@@ -26,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor)
 app.command("score")(score.score)
 

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoTokenizer, BertModel
 
 from geomag.config.schema import TextEncoderConfig
+from geomag.errors import WeightsError
 from geomag.io import file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
 
@@ -74,14 +76,20 @@ def build_text_encoder(config: TextEncoderConfig) -> TextEncoder:
     """Load the encoder that the settings name, from disk only.
 
     Raises:
-        WeightsError: If it is not there.
+        WeightsError: If it is not there, or lacks a weight that is used.
     """
-    from transformers import AutoTokenizer, BertModel
-
     folder = encoder_folder(config.path)
-    model = BertModel.from_pretrained(
-        folder, local_files_only=True, add_pooling_layer=config.pooling == "pooler"
+    # with its pooler even where unused: without it, loading reports the checkpoint's as unexpected
+    model, report = BertModel.from_pretrained(
+        folder, local_files_only=True, output_loading_info=True
     )
+    missing = sorted(
+        key
+        for key in report["missing_keys"]
+        if config.pooling == "pooler" or not key.startswith("pooler.")
+    )
+    if missing:
+        raise WeightsError(str(folder), f"missing {missing[:5]}", "a whole BERT-class encoder")
     return TextEncoder(
         model,
         AutoTokenizer.from_pretrained(folder, local_files_only=True),
