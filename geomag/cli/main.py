@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from geomag.cli import data, doctor, score, train
+from geomag.cli import data, doctor, report, score, train
 from geomag.errors import GeoMagError
 
 for _name, _value in {
@@ -29,6 +29,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor)
 app.command("score")(score.score)
+app.command("report")(report.report)
 
 
 def main() -> NoReturn:

@@ -31,6 +31,7 @@ from geomag.evaluate.score_inputs import (
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
 from geomag.io import file_digest
 from geomag.metrics.bootstrap import Resampling, intervals
+from geomag.metrics.paired import differences
 
 
 class Scorer(Protocol):
@@ -137,7 +138,9 @@ def _assemble(
     tools: Tools,
 ) -> Scored:
     splits = list(base)
+    first = arms[0][0]
     scored: dict[str, dict[str, Any]] = {}
+    evaluations: dict[tuple[str, Split], Evaluation] = {}
     samples: dict[str, list[Mapping[str, Any]]] = {}
     for arm, file, _ in arms:
         by_split = {}
@@ -145,15 +148,19 @@ def _assemble(
             joined = parts[arm, part]
             if part is not splits[0] and joined.missing == len(joined.records):
                 continue  # a file with the headline split alone says nothing about the others
-            evaluation = SCORERS[benchmark.task](joined, tools)
+            evaluation = evaluations[arm, part] = SCORERS[benchmark.task](joined, tools)
             by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)
             by_split[part]["baselines"] = base[part]
             by_split[part]["protocol"]["predictions_sha256"] = file_digest(file)
+            if arm != first and (first, part) in evaluations:
+                by_split[part]["gain_of_headline"] = _gain(
+                    evaluations[first, part], evaluation, tools
+                )
             samples.setdefault(arm, []).extend(evaluation.samples)
         scored[arm] = by_split.pop(splits[0])
         if by_split:
             scored[arm]["splits"] = {str(part): found for part, found in by_split.items()}
-    headline = scored.pop(arms[0][0])
+    headline = scored.pop(first)
     if scored:
         headline["arms"] = scored
     return Scored(score=headline, samples=samples)
@@ -182,6 +189,20 @@ def _score_of(
         "variants": {name: dict(values) for name, values in evaluation.variants.items()},
         "intervals": {name: list(pair) if pair else None for name, pair in found.items()},
         "counts": counts,
+    }
+
+
+def _gain(headline: Evaluation, other: Evaluation, tools: Tools) -> dict[str, Any]:
+    """Headline minus another arm on the same images, paired."""
+    how = Resampling(tools.config.resamples, tools.config.seed)
+    found = differences(headline.estimators, other.estimators, other.n_images, how)
+    return {
+        name: {
+            "difference": tidy(gap.value),
+            "interval": [gap.low, gap.high],
+            "p_value": tidy(gap.p_value),
+        }
+        for name, gap in found.items()
     }
 
 

@@ -1,0 +1,26 @@
+"""``geomag report``: the paper's tables with ours, and pictures of what was answered."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    scores: Annotated[Path | None, typer.Option(help="Default artifacts/scores.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Default artifacts/report.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Draw the contact pictures too.")] = True,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""
+    from geomag.config import load_profile
+    from geomag.config.load import project_root
+    from geomag.report.build import build_report
+    from geomag.report.gallery import draw_all
+
+    root = project_root()
+    target = out or root / "artifacts" / "report"
+    settings = load_profile(profile)
+    drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
+    done = build_report(scores or root / "artifacts" / "scores", target, drawn)
+    typer.echo(f"{len(done.cells)} cells of ours, {len(drawn)} pictures: {target / 'index.html'}")
