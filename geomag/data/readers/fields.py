@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 Box = tuple[float, float, float, float]
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def field(row: Any, key: str, kind: type[T], *, place: str) -> T:
