@@ -1,0 +1,96 @@
+import dagster as dg
+import pytest
+
+from geomag.versions import read_lock
+from geomag_dagster.assets import code_version, stage_assets
+from geomag_dagster.dvc import DvcResource
+from geomag_dagster.project import dataset_event
+from geomag_dagster.stages import read_stages
+from tests.geomag_dagster.toy import make_project
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def line(tmp_path):
+    make_project(tmp_path)
+    return tmp_path
+
+
+def materialize(root, instance) -> dg.ExecuteInProcessResult:
+    assets = stage_assets(read_stages(root), root, on_gpu=False)
+    return dg.materialize(
+        assets,
+        instance=instance,
+        resources={"dvc": DvcResource(root=str(root))},
+        raise_on_error=False,
+    )
+
+
+def versions(instance, *keys: str) -> dict[str, str]:
+    found = {}
+    for key in keys:
+        event = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(key))
+        found[key] = event.asset_materialization.tags["dagster/data_version"] if event else ""
+    return found
+
+
+KEYS = ("records/aid", "model/adapter", "model/decoder", "scores/aid")
+
+
+def test_data_versions_are_the_md5s_of_dvc_lock_and_do_not_change_on_a_second_run(line):
+    with dg.instance_for_test() as instance:
+        assert materialize(line, instance).success
+        first = versions(instance, *KEYS)
+        locked = {
+            out["path"]: out["md5"] for entry in read_lock(line).values() for out in entry["outs"]
+        }
+        assert list(first.values()) == [
+            locked["artifacts/records/aid"],
+            locked["artifacts/models/adapter"],
+            locked["artifacts/models/decoder"],
+            locked["artifacts/scores/aid.json"],
+        ]
+        assert materialize(line, instance).success
+        assert versions(instance, *KEYS) == first
+
+
+def test_lineage_names_the_version_of_the_dataset_that_was_read(line):
+    with dg.instance_for_test() as instance:
+        instance.report_runless_asset_event(dataset_event("aid", "0" * 32 + ".dir"))
+        materialize(line, instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey(["records", "aid"]))
+        tags = event.asset_materialization.tags
+        assert tags["dagster/input_data_version/data/aid"] == "0" * 32 + ".dir"
+
+
+def test_f34_bad_records_stop_everything_downstream(line):
+    (line / "data" / "aid" / "labels.txt").write_text("bad")
+    with dg.instance_for_test() as instance:
+        assert not materialize(line, instance).success
+        after = versions(instance, *KEYS)
+        assert after["records/aid"]
+        assert [after[key] for key in KEYS[1:]] == ["", "", ""]
+        assert not (line / "artifacts" / "models").exists()
+
+
+def test_a_score_is_shown_as_numbers_and_as_a_table(line):
+    with dg.instance_for_test() as instance:
+        materialize(line, instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey(["scores", "aid"]))
+        metadata = event.asset_materialization.metadata
+        text = (line / "artifacts" / "models" / "adapter" / "weights").read_text()
+        assert metadata["magcrop/mean_iou"].value == len(text) / 100
+        row = metadata["scores"].value.records[0].data
+        assert (row["arm"], row["metric"]) == ("magcrop", "mean_iou")
+        assert metadata["dvc.md5"].value == versions(instance, "scores/aid")["scores/aid"]
+
+
+def test_code_version_follows_the_command_and_the_code_and_not_the_data(line):
+    stage = read_stages(line)["validate@aid"]
+    before = code_version(stage, line)
+    (line / "data" / "aid" / "labels.txt").write_text("other data")
+    assert code_version(stage, line) == before
+    with (line / "tool.py").open("a") as tool:
+        tool.write("# edited")
+    assert code_version(stage, line) != before

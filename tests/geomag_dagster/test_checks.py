@@ -1,0 +1,49 @@
+import hashlib
+import json
+
+from dagster import AssetCheckSeverity
+
+from geomag_dagster.checks import model_is_whole, nothing_is_missing, records_are_valid
+from geomag_dagster.metadata import PREVIEW_BYTES, picture
+
+
+def test_only_a_critical_expectation_blocks(tmp_path):
+    def look(*severities: str):
+        failed = [{"severity": s, "success": False} for s in severities]
+        report = {"success": not failed, "expectations": [{"success": True}, *failed]}
+        (tmp_path / "report.json").write_text(json.dumps(report))
+        return records_are_valid(tmp_path)
+
+    assert look()[0]
+    assert look("warning")[:2] == (False, AssetCheckSeverity.WARN)
+    passed, severity, metadata = look("warning", "critical")
+    assert (passed, severity) == (False, AssetCheckSeverity.ERROR)
+    assert (metadata["failed"], metadata["critical"]) == (2, 1)
+
+
+def test_a_model_without_its_marker_or_with_other_bytes_is_not_whole(tmp_path):
+    (tmp_path / "weights").write_bytes(b"abc")
+    assert not model_is_whole(tmp_path)[0]
+    digest = hashlib.sha256(b"abc").hexdigest()
+    (tmp_path / "complete.json").write_text(json.dumps({"files": {"weights": digest}}))
+    assert model_is_whole(tmp_path)[0]
+    (tmp_path / "weights").write_bytes(b"abd")
+    passed, _, metadata = model_is_whole(tmp_path)
+    assert (passed, metadata["wrong"]) == (False, ["weights"])
+
+
+def test_missing_answers_are_a_warning_by_arm(tmp_path):
+    path = tmp_path / "aid.json"
+    arms = {"magcrop": {"counts": {"missing": 0}}, "plain": {"counts": {"missing": 2}}}
+    path.write_text(json.dumps({"arms": arms}))
+    passed, severity, missing = nothing_is_missing(path)
+    assert (passed, severity) == (False, AssetCheckSeverity.WARN)
+    assert missing == {"magcrop": 0, "plain": 2}
+
+
+def test_a_picture_travels_in_the_event_only_when_it_is_small(tmp_path):
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    small.write_bytes(b"x" * PREVIEW_BYTES)
+    large.write_bytes(b"x" * (PREVIEW_BYTES + 1))
+    assert picture(small).value.startswith("![preview](data:image/png;base64,eHh4")
+    assert picture(large).value == str(large)

@@ -1,0 +1,179 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geomag import tracking
+from geomag.tracking.spool import Spool
+from geomag.tracking.store import Store, create_tables
+from tests.geomag_dagster.test_supervise import wait_for
+
+pytestmark = pytest.mark.integration
+
+AWAY = "http://127.0.0.1:9"
+"""A port that nothing listens on."""
+SETTINGS = {"train.lr": 0.001, "train.steps": 40}
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """MLflow's migrations take seconds: one database is made and copied."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    create_tables(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path, empty_store, monkeypatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow").mkdir()
+    shutil.copy(empty_store, tmp_path / "mlflow" / "mlflow.db")
+    return tmp_path
+
+
+def client(root: Path):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.tracking_uri(root))
+
+
+def runs(root: Path, experiment: str):
+    found = client(root).get_experiment_by_name(experiment)
+    return client(root).search_runs([found.experiment_id]) if found else []
+
+
+def test_a_stage_leaves_settings_metrics_pictures_and_where_to_find_them(root):
+    with tracking.run(stage="train", params=SETTINGS, tags={"profile": "sample"}, root=root) as run:
+        run.log_metrics({"loss": 2.0}, step=0)
+        run.log_metrics({"loss": 1.5}, step=20)
+        run.log_image(np.zeros((4, 4, 3), np.uint8), "overlay", step=20)
+        run.log_json({"read": ["x"]}, "inputs.json")
+    (stored,) = runs(root, "train")
+    assert stored.info.status == "FINISHED"
+    assert stored.data.params == {"train.lr": "0.001", "train.steps": "40"}
+    assert stored.data.tags["dvc.stage"] == "train"
+    assert stored.data.tags["profile"] == "sample"
+    history = client(root).get_metric_history(run.id, "loss")
+    assert [(m.step, m.value) for m in history] == [(0, 2.0), (20, 1.5)]
+    names = {item.path for item in client(root).list_artifacts(run.id, "pictures")}
+    assert names == {"pictures/overlay_000020.png"}
+    assert run.url.endswith(f"/runs/{run.id}")
+    assert run.id in (root / "work" / "mlflow-runs" / "train.json").read_text()
+
+
+def test_an_exception_fails_the_run_and_passes_on(root):
+    with pytest.raises(ZeroDivisionError), tracking.run(stage="train", root=root):
+        _ = 1 / 0
+    assert [run.info.status for run in runs(root, "train")] == ["FAILED"]
+
+
+def test_an_interrupted_run_is_continued_without_repeating_steps(root):
+    interrupted = pytest.raises(KeyboardInterrupt)
+    with interrupted, tracking.run(stage="train", params=SETTINGS, root=root) as first:
+        first.log_metrics({"loss": 2.0}, step=10)
+        raise KeyboardInterrupt
+    assert client(root).get_run(first.id).info.status == "KILLED"
+    client(root).set_tag(first.id, "owner", "elsewhere-gone:")  # its process has ended
+    with tracking.run(stage="train", params=SETTINGS, root=root) as second:
+        second.log_metrics({"loss": 2.0}, step=10)
+        second.log_metrics({"loss": 1.0}, step=20)
+    assert second.id == first.id
+    history = client(root).get_metric_history(first.id, "loss")
+    assert [(m.step, m.value) for m in history] == [(10, 2.0), (20, 1.0)]
+    with tracking.run(stage="train", params={**SETTINGS, "train.lr": 0.1}, root=root) as other:
+        pass
+    assert other.id != first.id
+
+
+def test_sigterm_ends_the_run_as_killed(root):
+    code = (
+        "import sys, time; from pathlib import Path; from geomag import tracking\n"
+        "root = Path(sys.argv[1])\n"
+        "with tracking.run(stage='train', root=root):\n"
+        "    (root / 'started').write_text(''); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(root)])
+    wait_for((root / "started").exists, deadline_s=60)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert [run.info.status for run in runs(root, "train")] == ["KILLED"]
+
+
+def test_f37_while_mlflow_is_away_nothing_is_lost_and_later_all_is_delivered(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    with tracking.run(stage="train", params=SETTINGS, root=root) as run:
+        run.log_metrics({"loss": 2.0}, step=0)
+        run.log_image(np.zeros((4, 4), np.uint8), "overlay")
+    assert (run.id, len(Spool.waiting(root))) == ("", 1)
+    assert tracking.sync(root) == 0
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert tracking.sync(root) == 1
+    assert Spool.waiting(root) == []
+    (stored,) = runs(root, "train")
+    assert (stored.info.status, stored.data.metrics) == ("FINISHED", {"loss": 2.0})
+    assert stored.data.params["train.steps"] == "40"
+
+
+def test_a_tracker_that_fails_half_way_gets_the_rest_later(root):
+    with tracking.run(stage="train", params=SETTINGS, root=root) as run:
+        run.log_metrics({"loss": 2.0}, step=0)
+        store = root / "mlflow" / "mlflow.db"
+        aside = store.rename(store.with_name("aside"))
+        run.log_metrics({"loss": 1.0}, step=20)
+        store.unlink(missing_ok=True)
+        aside.rename(store)
+        run.log_metrics({"loss": 0.5}, step=40)
+    assert len(Spool.waiting(root)) == 1
+    tracking.sync(root)
+    history = client(root).get_metric_history(run.id, "loss")
+    assert [m.value for m in history] == [2.0, 1.0, 0.5]
+    assert client(root).get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_score_belongs_to_a_dataset_version_and_to_the_adapter(root):
+    data, adapter = "1" * 32 + ".dir", "2" * 32 + ".dir"
+    with tracking.run(stage="train", root=root) as run:
+        run.log_part("adapter", md5=adapter, params={"rank": 8})
+    for value in (0.4, 0.6):
+        scores = {"metrics": {"mean_iou": value, "note": "text"}}
+        tracking.log_scores(
+            "rrsis_d", "magcrop", scores, dataset_md5=data, model_md5=adapter, root=root
+        )
+    assert tracking.sync(root) == 2
+    experiments = [e.experiment_id for e in client(root).search_experiments()]
+    found = client(root).search_logged_models(
+        experiments,
+        "metrics.mean_iou > 0.5",
+        datasets=[{"dataset_name": "rrsis_d", "dataset_digest": data}],
+    )
+    assert [(model.name, model.tags["dvc.md5"]) for model in found] == [("adapter", adapter)]
+
+
+def test_many_processes_may_open_a_fresh_store_at_once(tmp_path):
+    # a fresh database that several processes create at once breaks one of them
+    # (daizutabi/hydraflow#245)
+    code = (
+        "import sys; from pathlib import Path; from geomag import tracking\n"
+        "with tracking.run(stage='train', root=Path(sys.argv[1])) as run:\n"
+        "    assert run.id, 'offline'"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment)
+        for _ in range(3)
+    ]
+    assert [process.wait(300) for process in processes] == [0, 0, 0]
+    assert len(runs(tmp_path, "train")) == 3
+
+
+def test_the_stores_address_is_the_projects_own_unless_told(root, monkeypatch):
+    assert tracking.tracking_uri(root) == f"sqlite:///{root}/mlflow/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    assert tracking.tracking_uri(root) == AWAY
+    with pytest.raises(Exception, match=r"127\.0\.0\.1"):
+        Store(root).start({"stage": "train", "tags": {}, "params": {}})
