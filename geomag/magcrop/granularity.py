@@ -26,9 +26,9 @@ LABELS = (Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL)
 WEIGHTS = "model.safetensors"
 
 _MASKS = re.compile(r"\b(masks?|segment\w*|outlines?)\b", re.IGNORECASE)
-_INTERLEAVED = re.compile(r"\binterlea\w+", re.IGNORECASE)
+_MANY = re.compile(r"\b(masks|each|every|objects|phrases|interlea\w+)\b", re.IGNORECASE)
 _WHOLE = re.compile(
-    r"\b(descri\w+|captions?|explain|summar\w+|overview|narrat\w+|report|conversation)\b",
+    r"\b(descri\w+|captions?|explain|summar\w+|overview|narrat\w+|conversation|interlea\w+)\b",
     re.IGNORECASE,
 )
 
@@ -104,9 +104,7 @@ def is_gcg(query: str) -> bool:
     >>> is_gcg("Mark the red ship in this image with a mask.")
     False
     """
-    wants_masks = _MASKS.search(query) is not None
-    whole = _INTERLEAVED.search(query) is not None or _WHOLE.search(query) is not None
-    return wants_masks and whole
+    return all(pattern.search(query) for pattern in (_MASKS, _MANY, _WHOLE))
 
 
 def save_classifier(

@@ -1,0 +1,66 @@
+"""Eq 4 as one would first write it: all attention matrices, autograd through the whole model.
+
+The bench measures these forms and the tests hold `geomag.magcrop.heatmap` against them; nothing
+else may use them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from geomag.magcrop.heatmap import AttentionSource, Loss, ProbeInputs
+
+
+@contextmanager
+def _eager(language: nn.Module) -> Iterator[None]:
+    before = language.config._attn_implementation
+    language.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        language.set_attn_implementation(before)
+
+
+def _forward(source: AttentionSource, inputs: ProbeInputs) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Attention ``[B, heads, S, S]`` of every layer, and the last position's logits."""
+    mask = inputs.attention_mask
+    if mask is None:
+        mask = torch.ones(inputs.embeds.shape[:2], device=inputs.embeds.device)
+    out = source.language(
+        inputs_embeds=inputs.embeds.detach().requires_grad_(True),
+        attention_mask=mask,
+        output_attentions=True,
+        use_cache=False,
+    )
+    return out.attentions, source.lm_head(out.last_hidden_state[:, -1])
+
+
+def _objective(logits: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    score = logits if loss == "logit" else logits.log_softmax(dim=-1)
+    sign = -1 if loss == "ce_literal" else 1
+    return sign * score.gather(1, targets[:, None]).sum()
+
+
+def naive_gradients(
+    source: AttentionSource, inputs: ProbeInputs, *, layer: int, loss: Loss = "log_p"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attention and dL/dA of one layer, both ``[B, heads, S, S]``, and the greedy targets."""
+    with _eager(source.language):
+        attentions, logits = _forward(source, inputs)
+        targets = logits.argmax(dim=-1)
+        value = _objective(logits, targets, loss)
+        (gradient,) = torch.autograd.grad(value, attentions[layer])
+    return attentions[layer].detach(), gradient, targets
+
+
+def naive_backward(source: AttentionSource, inputs: ProbeInputs) -> tuple[Tensor, Tensor]:
+    """Last layer's attention and gradient by ``backward()``, which fills every weight's too."""
+    with _eager(source.language):
+        attentions, logits = _forward(source, inputs)
+        attentions[-1].retain_grad()
+        _objective(logits, logits.argmax(dim=-1), "log_p").backward()
+    gradient = attentions[-1].grad
+    assert gradient is not None
+    return attentions[-1].detach(), gradient

@@ -1,0 +1,37 @@
+"""``geomag bench``: measure what the design promises, on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure seconds, memory and tokens."""
+
+
+@app.command()
+def probe(
+    tokens: Annotated[
+        list[int] | None, typer.Option(help="Sequence length; may be repeated. 640 and 1152.")
+    ] = None,
+    layers: Annotated[int, typer.Option(help="Decoder layers.")] = 8,
+    width: Annotated[int, typer.Option(help="Hidden width.")] = 768,
+    heads: Annotated[int, typer.Option(help="Attention heads.")] = 12,
+    repeats: Annotated[int, typer.Option(help="Runs per variant; the fastest counts.")] = 3,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Eq 4 probe against all-layer attention matrices and a full backward pass."""
+    from geomag.bench.probe import bench_probe
+    from geomag.io import write_json
+
+    sizes: dict[str, Any] = {"layers": layers, "width": width, "heads": heads}
+    sizes |= {"repeats": repeats, "device": device, "dtype": dtype}
+    result = bench_probe(tokens or [640, 1152], log=typer.echo, **sizes)
+    if json is not None:
+        write_json(json, result)
