@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from geomag_dagster.checks import check_output, check_specs
+from geomag_dagster.checks import check_output, check_refused_records, check_specs
 from geomag_dagster.compute import compute
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.metadata import describe
@@ -79,7 +79,11 @@ def stage_asset(
         retry_policy=dg.RetryPolicy(max_retries=1, delay=30) if uses_gpu else None,
     )
     def run_stage(context: dg.AssetExecutionContext, dvc: DvcResource) -> Iterator[Any]:
-        result = dvc.run(stage, extra_env=_step_env(context))
+        try:
+            result = dvc.run(stage, extra_env=_step_env(context))
+        except dg.Failure:
+            yield from check_refused_records(stage, root=Path(dvc.root))
+            raise
         for out, key in keys.items():
             yield dg.MaterializeResult(
                 asset_key=key,

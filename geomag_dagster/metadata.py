@@ -52,9 +52,17 @@ def score_metadata(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def arms_of(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The score of each arm in a score file; a file with one score is the ``magcrop`` arm's."""
-    arms: dict[str, dict[str, Any]] = scores.get("arms") or {"magcrop": scores}
-    return arms
+    """The scores in a file by arm, further test splits by arm and split.
+
+    The file itself is the score of the ``magcrop`` arm; ``arms`` and ``splits`` stand inside it.
+    """
+    arms = {"magcrop": scores, **scores.get("arms", {})}
+    splits = {
+        f"{arm} {split}": score
+        for arm, content in arms.items()
+        for split, score in content.get("splits", {}).items()
+    }
+    return {**arms, **splits}
 
 
 def picture(path: Path) -> dg.MetadataValue[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import ToolError
 from geomag.versions import dataset_versions, tracked_tree
 from geomag_dagster.dvc import stage_env
@@ -37,10 +38,12 @@ def prepare(root: Path, *, profile_source: str) -> None:
     """
     if not (root / ".git").exists():
         _dvc(root, "config", "--local", "core.no_scm", "true")
-    data = root / DATA
-    if not data.is_dir():
+    missing = [name for name in BENCHMARKS if not (root / DATA / name).is_dir()]
+    if missing:
         if profile_source != "sample":
-            raise ToolError(str(data), "no such folder", remedy="see README, 'With the downloads'")
+            raise ToolError(
+                str(root / DATA), f"no {', '.join(missing)}", remedy="run geomag data check"
+            )
         _checked(root, [sys.executable, "-m", "geomag", "data", "sample"])
         _dvc(root, "add", DATA)
     elif tracked_tree(root) is None:

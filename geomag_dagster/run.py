@@ -16,6 +16,7 @@ from typing import TextIO
 import dagster as dg
 from dagster._core.execution.api import execute_run_iterator
 
+from geomag.cli.score import table
 from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import GeoMagError
@@ -47,18 +48,12 @@ def run_job(name: str, root: Path, out: TextIO) -> bool:
 
 def score_tables(root: Path) -> Iterator[str]:
     """The ten score tables as lines of text: every metric with its interval, arm by arm."""
-    for benchmark in BENCHMARKS.values():
-        path = root / "artifacts" / "scores" / f"{benchmark.name}.json"
+    for name in BENCHMARKS:
+        path = root / "artifacts" / "scores" / f"{name}.json"
         if not path.is_file():
             continue
         for arm, score in arms_of(json.loads(path.read_text(encoding="utf-8"))).items():
-            yield f"\n{benchmark.title}, {arm}, {score.get('n_records', '?')} records"
-            intervals = score.get("intervals", {})
-            for metric, value in score.get("metrics", {}).items():
-                if isinstance(value, (int, float)):
-                    low, high = intervals.get(metric) or (None, None)
-                    span = f"  [{low:.3f}, {high:.3f}]" if low is not None else ""
-                    yield f"  {metric:<24}{value:8.3f}{span}"
+            yield f"\n{table(arm, score)}"
 
 
 def _progress(name: str, instance: dg.DagsterInstance) -> Iterator[tuple[str, bool]]:

@@ -74,6 +74,16 @@ def test_f34_bad_records_stop_everything_downstream(line):
         assert not (line / "artifacts" / "models").exists()
 
 
+def test_f34_the_report_of_refused_records_is_shown_as_the_failed_check(line):
+    (line / "data" / "aid" / "labels.txt").write_text("bad, refused")
+    with dg.instance_for_test() as instance:
+        assert not materialize(line, instance).success
+        check = dg.AssetCheckKey(dg.AssetKey(["records", "aid"]), "records_are_valid")
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
+        assert record.status.value == "FAILED"
+        assert versions(instance, "records/aid") == {"records/aid": ""}
+
+
 def test_a_score_is_shown_as_numbers_and_as_a_table(line):
     with dg.instance_for_test() as instance:
         materialize(line, instance)

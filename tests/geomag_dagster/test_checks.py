@@ -9,8 +9,9 @@ from geomag_dagster.metadata import PREVIEW_BYTES, picture
 
 def test_only_a_critical_expectation_blocks(tmp_path):
     def look(*severities: str):
-        failed = [{"severity": s, "success": False} for s in severities]
-        report = {"success": not failed, "expectations": [{"success": True}, *failed]}
+        broken = [{"severity": s, "is_met": False} for s in severities]
+        valid = "critical" not in severities
+        report = {"is_valid": valid, "outcomes": [{"is_met": True}, *broken]}
         (tmp_path / "report.json").write_text(json.dumps(report))
         return records_are_valid(tmp_path)
 
@@ -18,7 +19,7 @@ def test_only_a_critical_expectation_blocks(tmp_path):
     assert look("warning")[:2] == (False, AssetCheckSeverity.WARN)
     passed, severity, metadata = look("warning", "critical")
     assert (passed, severity) == (False, AssetCheckSeverity.ERROR)
-    assert (metadata["failed"], metadata["critical"]) == (2, 1)
+    assert metadata["broken"] == 2
 
 
 def test_a_model_without_its_marker_or_with_other_bytes_is_not_whole(tmp_path):
@@ -34,11 +35,11 @@ def test_a_model_without_its_marker_or_with_other_bytes_is_not_whole(tmp_path):
 
 def test_missing_answers_are_a_warning_by_arm(tmp_path):
     path = tmp_path / "aid.json"
-    arms = {"magcrop": {"counts": {"missing": 0}}, "plain": {"counts": {"missing": 2}}}
-    path.write_text(json.dumps({"arms": arms}))
+    plain = {"counts": {"missing": 2}, "splits": {"test_phili": {"counts": {"missing": 1}}}}
+    path.write_text(json.dumps({"counts": {"missing": 0}, "arms": {"plain": plain}}))
     passed, severity, missing = nothing_is_missing(path)
     assert (passed, severity) == (False, AssetCheckSeverity.WARN)
-    assert missing == {"magcrop": 0, "plain": 2}
+    assert missing == {"magcrop": 0, "plain": 2, "plain test_phili": 1}
 
 
 def test_a_picture_travels_in_the_event_only_when_it_is_small(tmp_path):

@@ -22,8 +22,10 @@ if verb == "records":
     source, out = rest
     text = pathlib.Path(source).read_text()
     write(f"{out}/records.jsonl", text)
-    bad = [{"severity": "critical", "success": False}] if "bad" in text else []
-    write(f"{out}/report.json", json.dumps({"success": not bad, "expectations": bad}))
+    broken = [{"severity": "critical", "is_met": False}] if "bad" in text else []
+    write(f"{out}/report.json", json.dumps({"is_valid": not broken, "outcomes": broken}))
+    if "refused" in text:
+        sys.exit("records refused")
 elif verb == "model":
     source, *outs = rest
     for out in outs:
