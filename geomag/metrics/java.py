@@ -14,7 +14,12 @@ from pathlib import Path
 from geomag.errors import ToolError
 
 TIMEOUT_S = 600
-_LOCALE = ("-Dfile.encoding=UTF-8", "-Duser.language=en", "-Duser.country=US")
+_OPTIONS = (
+    "-Dfile.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+    "-XX:+UseSerialGC",  # one thread: steps share the cores
+)
 _PTB_JAR = Path("tokenizer") / "stanford-corenlp-3.4.1.jar"
 _METEOR_JAR = Path("meteor") / "meteor-1.5.jar"
 
@@ -72,7 +77,7 @@ def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[s
         raise ToolError("java", "not found", remedy="apt-get install default-jre-headless")
     try:
         done = subprocess.run(
-            [java, *_LOCALE, *arguments],
+            [java, *_OPTIONS, *arguments],
             input="\n".join(lines) + "\n",
             capture_output=True,
             encoding="utf-8",

@@ -15,6 +15,7 @@ from geomag.evaluate.score_inputs import Prediction, read_predictions
 from geomag.geometry import BoolMask, Rle, union_of
 from geomag.io import atomic_path
 from geomag.metrics.masks import resized
+from geomag.metrics.segmentation import overlap
 
 TILE = 256
 """Pixels of a picture's longer side."""
@@ -98,6 +99,8 @@ def words(record: Record, answer: Prediction | None) -> list[str]:
     truth = " | ".join(record.answers[:1])
     lines = [f"{record.id}: {asked}" if asked else record.id]
     lines += [f"truth: {truth}"] if truth else []
+    if record.task is Task.REFERRING and record.masks and answer is not None:
+        said = f"IoU {overlap(answer.masks[0] if answer.masks else None, record.masks[0]).iou:.2f}"
     if answer is None or said:
         lines.append(f"answer: {said}")
     cut = [textwrap.wrap(plain(line), _COLUMNS, max_lines=2, placeholder=" ...") for line in lines]

@@ -96,7 +96,7 @@ class Scores:
             value=found["metrics"][column.metric] * scale,
             low=None if pair[0] is None else pair[0] * scale,
             high=None if pair[1] is None else pair[1] * scale,
-            n_records=found["n_records"],
+            n_records=_questions(found, column.metric),
             n_images=found["counts"]["images"],
             profile=str(self.trees[column.benchmark]["protocol"]["profile"]),
             baseline=floor,
@@ -106,6 +106,15 @@ class Scores:
             score_sha256=self._digests[column.benchmark],
             predictions_sha256=str(found["protocol"]["predictions_sha256"]),
         )
+
+
+def _questions(found: Mapping[str, Any], metric: str) -> int:
+    """Records behind a metric: of RSVQA only the questions of its types."""
+    of_type = found["counts"].get("n", {})
+    types = {"presence": ["presence"], "comparison": ["comp"], "average": ["presence", "comp"]}
+    if metric not in types or not of_type:
+        return int(found["n_records"])
+    return sum(int(of_type.get(kind, 0)) for kind in types[metric])
 
 
 def _floor(baselines: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, float | None]:

@@ -42,7 +42,7 @@ def section(
 def gallery_section(pictures: Mapping[str, Path], folder: Path) -> str:
     """Contact pictures by benchmark; paths relative to the page's ``folder``."""
     parts = ['<section id="gallery"><h2>Pictures</h2>']
-    parts.append("<p>Truth green, answer magenta, crop windows yellow.</p>")
+    parts.append("<p>Truth green, answer magenta, target box blue, crop windows yellow.</p>")
     for name, path in pictures.items():
         source = html.escape(path.relative_to(folder).as_posix())
         label = html.escape(name)
