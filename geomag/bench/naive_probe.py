@@ -23,14 +23,19 @@ def _eager(language: nn.Module) -> Iterator[None]:
         language.set_attn_implementation(before)
 
 
+def causal_mask(inputs: ProbeInputs) -> Tensor:
+    """Additive ``[1, 1, S, S]``; given one, the model reads no values, so meta tensors pass."""
+    size = inputs.embeds.shape[1]
+    lowest = torch.finfo(inputs.embeds.dtype).min
+    return torch.full_like(inputs.embeds[0, :1, :1], lowest).expand(size, size).triu(1)[None, None]
+
+
 def _forward(source: AttentionSource, inputs: ProbeInputs) -> tuple[tuple[Tensor, ...], Tensor]:
     """Attention ``[B, heads, S, S]`` of every layer, and the last position's logits."""
     mask = inputs.attention_mask
-    if mask is None:
-        mask = torch.ones(inputs.embeds.shape[:2], device=inputs.embeds.device)
     out = source.language(
         inputs_embeds=inputs.embeds.detach().requires_grad_(True),
-        attention_mask=mask,
+        attention_mask=causal_mask(inputs) if mask is None else mask,
         output_attentions=True,
         use_cache=False,
     )

@@ -3,43 +3,13 @@
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import LlavaForConditionalGeneration
 
-from geomag.magcrop.heatmap import ProbeInputs
-
-
-def eager_gradients(
-    model: LlavaForConditionalGeneration,
-    inputs: ProbeInputs,
-    *,
-    layer: int,
-    loss: str = "log_p",
-    targets: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """``output_attentions=True`` and autograd: attention, gradient ``[B, h, S, S]``, targets."""
-    language = model.model.language_model
-    before = language.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        mask = inputs.attention_mask
-        out = language(
-            inputs_embeds=inputs.embeds.detach().requires_grad_(True),
-            attention_mask=torch.ones(inputs.embeds.shape[:2]) if mask is None else mask,
-            output_attentions=True,
-        )
-        logits = model.lm_head(out.last_hidden_state[:, -1])
-        targets = logits.argmax(dim=-1) if targets is None else targets
-        score = logits if loss == "logit" else logits.log_softmax(dim=-1)
-        value = score.gather(1, targets[:, None]).sum() * (-1 if loss == "ce_literal" else 1)
-        attention = out.attentions[layer]
-        (gradient,) = torch.autograd.grad(value, attention)
-    finally:
-        model.set_attn_implementation(before)
-    return attention.detach(), gradient, targets
+from geomag.bench.naive_probe import naive_gradients
+from geomag.magcrop.heatmap import AttentionSource, ProbeInputs
 
 
 def eager_heatmap(
-    model: LlavaForConditionalGeneration,
+    source: AttentionSource,
     inputs: ProbeInputs,
     *,
     layer: int = -1,
@@ -47,7 +17,7 @@ def eager_heatmap(
     heads: str = "mean",
 ) -> Tensor:
     """Eq 4 as written: the last row of ReLU(dL/dA) * A, heads merged, image columns ``[B, n]``."""
-    attention, gradient, _ = eager_gradients(model, inputs, layer=layer, loss=loss)
+    attention, gradient, _ = naive_gradients(source, inputs, layer=layer, loss=loss)
     row = (gradient.relu() * attention)[:, :, -1, :]
     row = row.mean(dim=1) if heads == "mean" else row.amax(dim=1)
     return torch.stack([r[c] for r, c in zip(row, inputs.image_columns, strict=True)])

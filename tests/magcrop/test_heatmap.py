@@ -6,8 +6,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from geomag.bench.naive_probe import naive_backward, naive_gradients
 from geomag.magcrop.heatmap import ProbeInputs, heatmap, probe
-from tests.magcrop.naive import eager_gradients, eager_heatmap
+from tests.magcrop.naive import eager_heatmap
 from tests.magcrop.tiny import Source, left_padded, prompt_inputs, tiny_llava
 
 REL = 1e-4  # model protocol 12.1: float32, two orders of summation
@@ -28,13 +29,13 @@ def assert_same_map(ours: torch.Tensor, wanted: torch.Tensor, rel: float = REL) 
 def test_the_map_equals_eager_autograd_at_every_layer(model, layer, loss):
     inputs = prompt_inputs(model)
     ours = heatmap(Source.of(model), inputs, layer=layer, loss=loss)
-    assert_same_map(ours.values, eager_heatmap(model, inputs, layer=layer, loss=loss))
+    assert_same_map(ours.values, eager_heatmap(Source.of(model), inputs, layer=layer, loss=loss))
 
 
 def test_heads_merge_by_maximum(model):
     inputs = prompt_inputs(model)
     ours = heatmap(Source.of(model), inputs, heads="max").values
-    assert_same_map(ours, eager_heatmap(model, inputs, heads="max"))
+    assert_same_map(ours, eager_heatmap(Source.of(model), inputs, heads="max"))
     assert not torch.allclose(ours, heatmap(Source.of(model), inputs).values)
 
 
@@ -43,16 +44,24 @@ def test_grouped_query_heads_are_repeated():
     inputs = prompt_inputs(model)
     for layer in (-1, 1):
         ours = heatmap(Source.of(model), inputs, layer=layer).values
-        assert_same_map(ours, eager_heatmap(model, inputs, layer=layer))
+        assert_same_map(ours, eager_heatmap(Source.of(model), inputs, layer=layer))
 
 
 def test_only_the_last_row_of_the_last_layer_has_a_gradient(model):
     inputs = prompt_inputs(model)
-    _, last, _ = eager_gradients(model, inputs, layer=-1)
-    _, middle, _ = eager_gradients(model, inputs, layer=1)
+    _, last, _ = naive_gradients(Source.of(model), inputs, layer=-1)
+    _, middle, _ = naive_gradients(Source.of(model), inputs, layer=1)
     assert (last[:, :, :-1] == 0).all()
     assert (last[:, :, -1] != 0).any()
     assert (middle[:, :, :-1] != 0).any()
+
+
+def test_a_full_backward_pass_gives_the_same_gradient(model):
+    lone = copy.deepcopy(model)
+    attention, gradient = naive_backward(Source.of(lone), prompt_inputs(lone))
+    by_grad = naive_gradients(Source.of(model), prompt_inputs(model), layer=-1)
+    assert torch.allclose(attention, by_grad[0])
+    assert torch.allclose(gradient, by_grad[1])
 
 
 def test_the_sign_of_the_loss_decides_the_map(model):
@@ -65,7 +74,7 @@ def test_the_sign_of_the_loss_decides_the_map(model):
 def test_the_target_is_the_greedy_next_token_or_the_one_given(model):
     inputs = prompt_inputs(model)
     greedy = heatmap(Source.of(model), inputs)
-    _, _, wanted = eager_gradients(model, inputs, layer=-1)
+    _, _, wanted = naive_gradients(Source.of(model), inputs, layer=-1)
     assert greedy.targets.tolist() == wanted.tolist()
     other = torch.tensor([(int(wanted[0]) + 1) % 300])
     taught = heatmap(Source.of(model), inputs, targets=other)
@@ -131,7 +140,7 @@ def test_an_adapter_changes_the_map_and_disabling_it_restores_the_base(model):
     ).eval()
     inner = adapted.base_model.model
     changed = heatmap(Source.of(inner), inputs).values
-    assert_same_map(changed, eager_heatmap(inner, inputs))
+    assert_same_map(changed, eager_heatmap(Source.of(inner), inputs))
     assert not torch.allclose(changed, base)
     with adapted.disable_adapter():
         assert torch.equal(heatmap(Source.of(inner), inputs).values, base)
