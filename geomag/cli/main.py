@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from geomag.cli import bench, data, doctor, report, score, train
+from geomag.cli import bench, compare, data, doctor, report, score, train
 from geomag.errors import GeoMagError
 
 for _name, _value in {
@@ -30,6 +30,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 app.command("score")(score.score)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 
 

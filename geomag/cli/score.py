@@ -1,9 +1,16 @@
 """``geomag score``: rate a predictions file, anybody's, and print one table."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from geomag.data.benchmarks import Split
+    from geomag.data.records import Record
+    from geomag.evaluate.score_tools import Tools
 
 
 def score(
@@ -21,34 +28,12 @@ def score(
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
-    from geomag.config import load_profile
-    from geomag.config.load import project_root
-    from geomag.data.benchmarks import BENCHMARKS, Split
-    from geomag.errors import GeoMagError
-    from geomag.evaluate.score import read_all
     from geomag.evaluate.score import score as score_files
-    from geomag.evaluate.score_tools import Tools
     from geomag.io import write_json, write_jsonl
 
-    if benchmark not in BENCHMARKS:
-        raise GeoMagError("BENCHMARK", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
-    if split is not None and split not in set(Split):
-        raise GeoMagError("--split", repr(split), f"one of {', '.join(Split)}")
-    settings = load_profile(profile)
-    root = project_root()
-    file = records or root / "artifacts" / "records" / benchmark / "records.jsonl"
-    done = score_files(
-        benchmark,
-        predictions,
-        read_all(BENCHMARKS[benchmark], file, data),
-        Tools(
-            config=settings.score,
-            cache=root / "work" / "text_vectors",
-            gcg_encoder=settings.text_encoder.path,
-        ),
-        split=Split(split) if split else None,
-    )
-    done.score["protocol"]["profile"] = settings.name
+    job = scoring(benchmark, records, data, split, profile)
+    done = score_files(benchmark, predictions, job.records, job.tools, split=job.split)
+    done.score["protocol"]["profile"] = job.profile
     if json is not None:
         write_json(json, done.score)
     if samples is not None:
@@ -56,6 +41,46 @@ def score(
             write_jsonl(samples / f"{arm}.samples.jsonl", (dict(row) for row in rows))
     for arm, found in _arms(done.score, predictions):
         typer.echo(table(arm, found))
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What `geomag score` and `geomag compare` make of their options."""
+
+    records: "Iterator[Record]"
+    tools: "Tools"
+    split: "Split | None"
+    profile: str
+
+
+def scoring(
+    benchmark: str, records: Path | None, data: Path | None, split: str | None, profile: str | None
+) -> Scoring:
+    """Check the options and find the records.
+
+    Raises:
+        GeoMagError: On a benchmark or split that does not exist.
+    """
+    from geomag.config import load_profile
+    from geomag.config.load import project_root
+    from geomag.data.benchmarks import BENCHMARKS, Split
+    from geomag.errors import GeoMagError
+    from geomag.evaluate.score import read_all
+    from geomag.evaluate.score_tools import Tools
+
+    if benchmark not in BENCHMARKS:
+        raise GeoMagError("benchmark", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
+    if split is not None and split not in set(Split):
+        raise GeoMagError("--split", repr(split), f"one of {', '.join(Split)}")
+    settings, root = load_profile(profile), project_root()
+    file = records or root / "artifacts" / "records" / benchmark / "records.jsonl"
+    tools = Tools(
+        config=settings.score,
+        cache=root / "work" / "text_vectors",
+        gcg_encoder=settings.text_encoder.path,
+    )
+    found = read_all(BENCHMARKS[benchmark], file, data)
+    return Scoring(found, tools, Split(split) if split else None, settings.name)
 
 
 def _arms(found: dict[str, Any], predictions: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -50,7 +50,7 @@ def test_table_and_files(tmp_path, files):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"benchmark": "rrsisd"}, "BENCHMARK: 'rrsisd'. Wanted: one of rrsis_d, refsegrs"),
+        ({"benchmark": "rrsisd"}, "benchmark: 'rrsisd'. Wanted: one of rrsis_d, refsegrs"),
         ({"split": "holdout"}, "--split: 'holdout'. Wanted: one of train, val, test"),
         ({"file": "absent.jsonl"}, "absent.jsonl: no such file. Remedy: run geomag predict"),
         ({"records": "absent.jsonl"}, "or give --data or --records"),

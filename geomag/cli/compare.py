@@ -1,0 +1,54 @@
+"""``geomag compare``: is A better than B, is it worse, or can this test set not tell?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geomag.evaluate.score_compare import Comparison, MetricGap
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Predictions A (.jsonl).")],
+    second: Annotated[Path, typer.Argument(help="Predictions B (.jsonl).")],
+    benchmark: Annotated[str, typer.Option(help="Name of the benchmark.")],
+    data: Annotated[Path | None, typer.Option(help="The benchmark's own files.")] = None,
+    records: Annotated[Path | None, typer.Option(help="Records file.")] = None,
+    split: Annotated[str | None, typer.Option(help="Default: test.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the comparison here.")] = None,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Compare two predictions files, paired by image; needs no torch and no GPU."""
+    from geomag.cli.score import scoring
+    from geomag.evaluate.score_compare import compare as compare_files
+    from geomag.io import write_json
+
+    job = scoring(benchmark, records, data, split, profile)
+    found = compare_files(benchmark, first, second, job.records, job.tools, split=job.split)
+    if json is not None:
+        write_json(json, found.to_json())
+    typer.echo(_table(found))
+
+
+def _table(found: "Comparison") -> str:
+    lines = [
+        f"{found.benchmark} {found.split}: {found.n_records} records, {found.n_images} images; "
+        "A − B [95 % paired interval], p after Holm, smallest difference this set can tell",
+        *(_line(gap.metric, gap) for gap in found.gaps),
+    ]
+    for name, (n, gaps) in found.slices.items():
+        lines += [_line(f"{name} ({n}) {gap.metric}", gap) for gap in gaps if _tells(gap)]
+    return "\n".join(lines)
+
+
+def _tells(gap: "MetricGap") -> bool:
+    return gap.outcome != "undecided"
+
+
+def _line(name: str, gap: "MetricGap") -> str:
+    between = f"[{gap.low:+.4f}, {gap.high:+.4f}]"
+    return (
+        f"{name:<40}{gap.first:>8.4f}{gap.second:>8.4f}  {gap.difference:+.4f} {between:<20}"
+        f"  p {gap.p_holm:.4f}  {gap.outcome:<10} {gap.detectable:.4f}"
+    )
