@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from geomag.cli import bench, compare, data, doctor, report, score, train
+from geomag.cli import bench, compare, convert, data, doctor, report, score, train
 from geomag.errors import GeoMagError
 
 for _name, _value in {
@@ -31,6 +31,7 @@ app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
+app.command("convert")(convert.convert)
 app.command("report")(report.report)
 
 

@@ -1,0 +1,17 @@
+"""``geomag convert``: other projects' prediction files as ours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    name: Annotated[str, typer.Argument(metavar="FORMAT", help="csv, geochat-bench or glamm.")],
+    source: Annotated[Path, typer.Argument(help="File, or folder for glamm.")],
+    out: Annotated[Path, typer.Argument(help="Predictions (.jsonl) to write.")],
+) -> None:
+    """Turn predictions of another project into a file that `geomag score` reads."""
+    from geomag.evaluate.importers.formats import convert as convert_file
+
+    typer.echo(f"{convert_file(name, source, out)} predictions: {out}")

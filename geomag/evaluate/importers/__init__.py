@@ -1,0 +1,1 @@
+"""Other projects' prediction files as ours, one format a file."""
