@@ -29,7 +29,7 @@ def build() -> dg.Definitions:
         ],
         jobs=jobs(),
         resources={"dvc": DvcResource(root=str(root))},
-        executor=chosen_executor(),
+        executor=chosen_executor(on_gpu=profile.device == "cuda"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -102,10 +103,12 @@ class DvcResource(dg.ConfigurableResource[Any]):
     ) -> int:
         dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
         guard = [sys.executable, "-m", "geomag_dagster.supervise", "--log", str(log)]
-        guard += ["--grace", str(self.grace_s), "--parent", str(os.getpid()), "--"]
+        guard += ["--grace", str(self.grace_s), "--parent", str(os.getpid())]
+        if worker := multiprocessing.parent_process():  # the run's process, when we were forked
+            guard += ["--watch", str(worker.pid)]
         lease = [int(fd) for fd in os.environ.get("GEOMAG_LEASE_FDS", "").split(",") if fd]
         process = subprocess.Popen(
-            [*guard, *dvc, *(["--force"] if force else [])],
+            [*guard, "--", *dvc, *(["--force"] if force else [])],
             cwd=self.root,
             env={**os.environ, **stage_env(), **extra_env},
             stdin=subprocess.DEVNULL,

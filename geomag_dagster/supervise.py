@@ -1,11 +1,11 @@
 """Run a command in a process group that never outlives whoever asked for it.
 
-``python -m geomag_dagster.supervise --log FILE --grace SECONDS -- COMMAND...``
+``python -m geomag_dagster.supervise --log FILE --grace SECONDS [--watch PID] -- COMMAND...``
 
 The command writes to a file, never to a pipe, so a reader that dies cannot break its prints; what
-it writes is copied to our own output as it comes. When our parent dies, or we get SIGTERM or
-SIGINT, the group gets SIGINT, which lets a training save its state, and after the grace SIGKILL.
-A GPU lease that we inherited ends with us, hence after the last of the group.
+it writes is copied to our own output as it comes. When our parent or the watched process dies, or
+we get SIGTERM or SIGINT, the group gets SIGINT, which lets a training save its state, and after
+the grace SIGKILL. A GPU lease that we inherited ends with us, hence after the last of the group.
 """
 
 import argparse
@@ -33,7 +33,9 @@ def die_with_parent(parent: int) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
 
-def supervise(command: list[str], *, log: Path, grace_s: float, parent: int) -> int:
+def supervise(
+    command: list[str], *, log: Path, grace_s: float, parent: int, watched: int | None = None
+) -> int:
     """Run ``command`` to its end; returns its exit code, 128 + signal if a signal ended it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     die_with_parent(parent)
@@ -51,7 +53,8 @@ def supervise(command: list[str], *, log: Path, grace_s: float, parent: int) -> 
         while process.poll() is None:
             arrived = signal.sigtimedwait(WATCHED, 0.2)
             _copy(seen)
-            if arrived and arrived.si_signo != signal.SIGCHLD and deadline is None:
+            told = arrived is not None and arrived.si_signo != signal.SIGCHLD
+            if deadline is None and (told or not _exists(watched)):
                 deadline = time.monotonic() + grace_s
                 _signal_group(process.pid, signal.SIGINT)
             if deadline is not None and time.monotonic() > deadline:
@@ -74,6 +77,10 @@ def _copy(seen: BinaryIO) -> None:
             return
 
 
+def _exists(process: int | None) -> bool:
+    return process is None or Path(f"/proc/{process}").exists()
+
+
 def _signal_group(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
@@ -87,10 +94,17 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--parent", type=int, default=os.getppid())
+    parser.add_argument("--watch", type=int, default=None)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
     command = chosen.command[1:] if chosen.command[:1] == ["--"] else chosen.command
-    return supervise(command, log=chosen.log, grace_s=chosen.grace, parent=chosen.parent)
+    return supervise(
+        command,
+        log=chosen.log,
+        grace_s=chosen.grace,
+        parent=chosen.parent,
+        watched=chosen.watch,
+    )
 
 
 if __name__ == "__main__":
