@@ -35,3 +35,20 @@ def probe(
     result = bench_probe(tokens or [640, 1152], log=typer.echo, **sizes)
     if json is not None:
         write_json(json, result)
+
+
+@app.command()
+def score(
+    share: Annotated[float, typer.Option(help="Of the real record counts.")] = 1.0,
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be repeated.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Scoring of all ten test sets at their real sizes, with made-up content."""
+    from geomag.bench.score import bench_score
+    from geomag.io import write_json
+
+    result = bench_score(share=share, only=benchmark, log=typer.echo)
+    if json is not None:
+        write_json(json, result)

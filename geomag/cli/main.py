@@ -6,7 +6,18 @@ from typing import NoReturn
 
 import typer
 
-from geomag.cli import bench, compare, convert, data, doctor, report, score, train
+from geomag.cli import (
+    bench,
+    compare,
+    convert,
+    crops,
+    data,
+    doctor,
+    predict,
+    report,
+    score,
+    train,
+)
 from geomag.errors import GeoMagError
 
 for _name, _value in {
@@ -29,6 +40,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
+app.command("crops")(crops.crops)
+app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("convert")(convert.convert)

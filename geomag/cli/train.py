@@ -33,3 +33,49 @@ def granularity(
     typer.echo(f"truth \\ answer   {'  '.join(unseen['labels'])}")
     for label, row in zip(unseen["labels"], unseen["confusion"], strict=True):
         typer.echo(f"{label:<14} " + "  ".join(f"{count:>6}" for count in row))
+
+
+@app.command()
+def base(profile: Profile = None) -> None:
+    """Base models: tiny ones trained on drawn scenes, or a manifest of pinned real weights."""
+    from geomag.config import flat_params, load_profile, profile_text, project_root
+    from geomag.tracking import run
+    from geomag.train.base import make_base
+
+    settings, root = load_profile(profile), project_root()
+    typer.echo(profile_text(settings))
+    with run(stage="base", params=flat_params(settings), root=root) as tracked:
+        out = root / "artifacts" / "models" / "base"
+        rows = make_base(settings, out, root / "work" / "base", log=typer.echo)
+        for row in rows:
+            prefix = f"{row['job']}.{row['phase']}"
+            values = {f"{prefix}.{k}": float(v) for k, v in row.items() if isinstance(v, float)}
+            tracked.log_metrics(values, step=int(row["step"]))
+
+
+@app.command()
+def model(profile: Profile = None) -> None:
+    """LoRA adapter, Text Projection and Pixel Decoder, jointly over the training benchmarks."""
+    from geomag.cli.settings import prepare
+    from geomag.config import flat_params, profile_text
+    from geomag.tracking import run
+    from geomag.train.model import train_model
+
+    settings, root = prepare(profile)
+    typer.echo(profile_text(settings))
+    with run(stage="train", params=flat_params(settings), root=root) as tracked:
+
+        def on_metrics(step: int, means: dict[str, float]) -> None:
+            shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
+            typer.echo(f"train {step}/{settings.train.steps}  {shown}")
+            tracked.log_metrics(means, step=step)
+
+        digests = train_model(
+            settings,
+            data=root / "data",
+            artifacts=root / "artifacts",
+            work=root / "work" / "train",
+            log=typer.echo,
+            on_metrics=on_metrics,
+        )
+    typer.echo(f"adapter {digests['adapter']}, decoder {digests['decoder']}")

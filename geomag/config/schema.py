@@ -112,13 +112,19 @@ class AdapterConfig:
 class BaseConfig:
     """Training of the tiny base models on scenes of their own (sample profile only)."""
 
-    n_scenes: int = 3000
-    steps: int = 1200
+    n_scenes: int = 1600
+    steps: int = 300
+    """Updates of the lessons of the VLM."""
+    look_steps: int = 400
+    """Updates of the dense labels that teach the VLM's tower to see."""
     batch: int = 16
+    """Images per update of the lessons, five questions each."""
     lr: float = 1.0e-3
-    sam_steps: int = 400
-    """Steps of the promptable-segmentation training of the SAM2-class model."""
-    alignment: float = 0.2
+    sam_look_steps: int = 300
+    sam_steps: int = 500
+    """Updates of the promptable segmentation of the SAM2-class model."""
+    save_every: int = 200
+    alignment: float = 1.0
     """Weight of -log(attention mass inside the target); 0 reproduces the paper."""
     seed: int = 11
 
@@ -184,6 +190,8 @@ class TrainConfig:
     dice: float = 0.5
     alignment: float = 0.2
     """Weight of our attention alignment on the rows that begin a mask; 0 reproduces the paper."""
+    most_records: int = 0
+    """Most training records of one benchmark, thinned at random; 0 keeps all."""
     share_referring: float = 0.45
     """Parts of a batch by task; benchmarks of one task share its part equally."""
     share_gcg: float = 0.1

@@ -192,3 +192,12 @@ def dior_display(name: str, *, place: str) -> str:
         raise AnnotationError(
             place, f"class {name!r}", f"one of {sorted(DIOR_CLASSES.values())}"
         ) from None
+
+
+def scene_classes(benchmark: str) -> tuple[str, ...]:
+    """Display names of a scene set in index order, as its prompts list them.
+
+    >>> scene_classes("aid")[:2]
+    ('airport', 'bare land')
+    """
+    return tuple({"aid": AID_CLASSES, "resisc45": RESISC45_CLASSES}[benchmark].values())

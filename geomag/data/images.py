@@ -107,3 +107,16 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
             raise ImageError(
                 str(path), f"cannot be decoded ({broken})", remedy="fetch the file again"
             ) from broken
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Decode an image to RGB ``uint8 [H, W, 3]``; grey is repeated, alpha dropped.
+
+    Raises:
+        ImageError: As `open_image`, or if its data is truncated.
+    """
+    with open_image(path) as image:
+        try:
+            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+        except (OSError, ValueError, SyntaxError) as broken:
+            raise ImageError(str(path), f"cannot be decoded ({broken})") from broken

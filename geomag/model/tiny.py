@@ -42,6 +42,9 @@ def tiny_llava(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         max_position_embeddings=1024,
+        # slow phases: a word and a patch far apart still compare by content
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        initializer_range=config.text_width**-0.5,  # 0.02 is for widths of thousands
     )
     llava = LlavaConfig(
         vision_config=vision,
@@ -57,6 +60,9 @@ def tiny_llava(
         model = LlavaForConditionalGeneration(llava)
     embeddings = model.model.vision_tower.embeddings
     with torch.no_grad():
+        for layer in model.model.language_model.layers:
+            # queries start out looking for keys like themselves
+            layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
         embeddings.position_embedding.weight[1:] = place_code(
             config.image_px // config.patch_px, config.vision_width
         )

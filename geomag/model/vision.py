@@ -1,4 +1,4 @@
-"""Views of an image to visual tokens: CLIP at any side, with positions in the frame of the whole image.
+"""Views of an image to visual tokens: CLIP at any side, placed in the frame of the whole image.
 
 The stock tower takes one square at one size. A *view* is a box of the image at its own side in
 pixels; its patch positions are sampled from the tower's table at the view's global coordinates

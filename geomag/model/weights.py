@@ -17,7 +17,13 @@ from transformers import LlavaForConditionalGeneration
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json, write_json
-from geomag.model.sam2_parts import HIERA_LARGE, Sam2Parts, Sam2Size, sample_size
+from geomag.model.sam2_parts import (
+    HIERA_LARGE,
+    Sam2Parts,
+    Sam2Size,
+    sample_size,
+    start_local,
+)
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
 from geomag.sealed import MARKER, publish, seal, sealed
@@ -128,11 +134,17 @@ def load_sam2(path: Path) -> Sam2Parts:
 def sample_encoder(profile: Profile) -> Sam2Parts:
     """An untrained SAM2 of the sample's size."""
     encoder = profile.encoder
-    return Sam2Parts(
-        sample_size(
-            image_px=encoder.image_px, embed_dim=encoder.embed_dim, neck_width=encoder.neck_width
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(profile.base.seed)
+        parts = Sam2Parts(
+            sample_size(
+                image_px=encoder.image_px,
+                embed_dim=encoder.embed_dim,
+                neck_width=encoder.neck_width,
+            )
         )
-    )
+    start_local(parts)
+    return parts
 
 
 def _size_from(tree: dict[str, Any]) -> Sam2Size:

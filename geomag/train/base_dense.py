@@ -68,6 +68,8 @@ class DensePretraining:
         images: ``[S, S, 3]`` uint8 of each scene.
         labels: Of each scene, as fine as the finest map or finer.
         seed: Of the batches and of the heads.
+        words: Gives a vector per label ``[N_LABELS, C]``; labels are then read by cosine with their
+            words, as CLIP does, so that a patch and the word for it point the same way.
     """
 
     def __init__(
@@ -78,9 +80,12 @@ class DensePretraining:
         data: tuple[Sequence[NDArray[np.uint8]], Sequence[DenseLabels]],
         *,
         seed: int,
+        words: Callable[[], Tensor] | None = None,
     ) -> None:
         self._tower, self._trainable, self._seed = tower, trainable, seed
         self._images, self._labels = data
+        self._words = words
+        self._sharpness = nn.Parameter(torch.tensor([10.0, -4.0]))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._cells = nn.ModuleList([nn.Conv2d(w, N_LABELS + 2, 1) for w in widths])
@@ -90,6 +95,8 @@ class DensePretraining:
         """The tower's tensors and the heads'."""
         heads = {f"cells.{k}": v for k, v in self._cells.named_parameters()}
         heads.update({f"place.{k}": v for k, v in self._place.named_parameters()})
+        if self._words is not None:
+            heads["sharpness"] = self._sharpness
         return {**self._trainable, **heads}
 
     def batch(self, update: int, size: int) -> list[int]:
@@ -113,8 +120,9 @@ class DensePretraining:
             side = features.shape[-1]
             said = head(features)
             truth = F.adaptive_max_pool2d(present, side)
+            named = said[:, :N_LABELS] if self._words is None else self._by_words(features)
             what = what + F.binary_cross_entropy_with_logits(
-                said[:, :N_LABELS], truth, pos_weight=said.new_tensor(POSITIVE_WEIGHT)
+                named, truth, pos_weight=said.new_tensor(POSITIVE_WEIGHT)
             )
             share = F.adaptive_avg_pool2d(covered, side)
             mean = F.adaptive_avg_pool2d(centre, side) / share.clamp(min=1e-6)
@@ -126,6 +134,13 @@ class DensePretraining:
         scene = F.cross_entropy(kinds, place, ignore_index=-1, reduction="sum") / known
         total = 10 * what + where + 0.3 * scene
         return {"total": total, "what": what, "where": where, "scene": scene}
+
+    def _by_words(self, features: Tensor) -> Tensor:
+        assert self._words is not None
+        words = F.normalize(self._words(), dim=1)
+        cosine = torch.einsum("bchw,lc->blhw", F.normalize(features, dim=1), words)
+        scale, bias = self._sharpness
+        return cosine * scale + bias
 
 
 def _one_hot(labels: Sequence[DenseLabels]) -> Tensor:

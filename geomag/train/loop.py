@@ -146,7 +146,7 @@ def train(
                 raise Stopped(
                     f"stopped after update {done} of {settings.steps}; run again to resume"
                 )
-            if done % settings.save_every == 0 and done < settings.steps:
+            if done % settings.save_every == 0 or done == settings.steps:
                 save(done)
 
 

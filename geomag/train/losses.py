@@ -21,13 +21,14 @@ def answer_loss(lm_head: torch.nn.Module, states: Tensor, packed: Packed) -> Ten
     return F.cross_entropy(logits.float(), targets[wanted])
 
 
-def bce_loss(logits: Tensor, truth: Tensor) -> Tensor:
+def bce_loss(logits: Tensor, truth: Tensor, *, positive_weight: float = 1.0) -> Tensor:
     """Binary cross-entropy, mean over pixels and over masks, fp32; both ``[K, h, w]``."""
-    return F.binary_cross_entropy_with_logits(logits.float(), truth.float())
+    weight = logits.new_tensor(positive_weight, dtype=torch.float32)
+    return F.binary_cross_entropy_with_logits(logits.float(), truth.float(), pos_weight=weight)
 
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """LISA's Dice, mean over masks: ``1 - (2 sum(pt)/1000 + e) / (sum p/1000 + sum t/1000 + e)``."""
+    """LISA's Dice, mean over masks: ``1 - (2 sum(pt)/1000 + e)/(sum p/1000 + sum t/1000 + e)``."""
     p = logits.float().sigmoid().flatten(1)
     t = truth.float().flatten(1)
     both = (p * t).sum(1) / 1000

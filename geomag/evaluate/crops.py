@@ -1,0 +1,65 @@
+"""The crops stage: Eq 4 heatmaps of every record that training and evaluation need."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from geomag.config import profile_digest
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import BENCHMARKS
+from geomag.data.images import read_rgb
+from geomag.data.prompts import probe_prompt
+from geomag.data.records import read_records
+from geomag.magcrop.crops import write_heat
+from geomag.model.probing import Probed, probe_all
+from geomag.model.weights import load_base
+from geomag.sealed import publish, sealed
+
+AT_A_TIME = 128
+"""Images held in memory."""
+
+
+def make_crops(
+    benchmark: str,
+    profile: Profile,
+    *,
+    data: Path,
+    artifacts: Path,
+    log: Callable[[str], None],
+) -> int:
+    """Probe a benchmark's records of all splits; returns their number.
+
+    Args:
+        benchmark: Of region or pixel level.
+        profile: Probe, window rule, prompt wording.
+        data: Folder of the benchmarks.
+        artifacts: Folder of the stages' outputs.
+        log: Takes progress lines.
+    """
+    settings = BENCHMARKS[benchmark]
+    base = artifacts / "models" / "base"
+    vlm, _ = load_base(base, profile)
+    records = list(read_records(artifacts / "records" / benchmark / "records.jsonl"))
+    out = artifacts / "crops" / benchmark
+    heat = {}
+    for start in range(0, len(records), AT_A_TIME):
+        part = records[start : start + AT_A_TIME]
+        queries = [
+            Probed(
+                read_rgb(data / benchmark / record.image),
+                probe_prompt(record, profile.prompt.probe),
+                settings.granularity,
+            )
+            for record in part
+        ]
+        heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile), strict=True))
+        log(f"{benchmark}: probed {start + len(part)} of {len(records)}")
+    with publish(out) as folder:
+        write_heat(
+            folder,
+            heat,
+            facts={
+                "base": sealed(base)["digest"],
+                "magcrop": profile_digest(profile, "magcrop", "prompt", "vlm"),
+            },
+        )
+    return len(records)

@@ -1,0 +1,192 @@
+"""Predictions of one arm on a benchmark's test records, as JSON Lines that `geomag score` rates."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
+from geomag.data.classes import scene_classes
+from geomag.data.images import read_rgb
+from geomag.data.prompts import PROMPT_VERSION, evaluation_prompt, probe_prompt
+from geomag.data.records import Record, read_records
+from geomag.geometry import PixelBox, box_of_mask, decode_mask, encode_mask, union_of
+from geomag.io import write_jsonl
+from geomag.magcrop.crops import Heat, read_heat
+from geomag.magcrop.granularity import GranularityJudge, Judgement
+from geomag.magcrop.quality import box_recall, crop_recall, points_at
+from geomag.model.assemble import judge, trained
+from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.lookup import record_boxes
+from geomag.model.probing import Probed, probe_all
+
+Arm = Literal["magcrop", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One record with what the model is shown and asked."""
+
+    record: Record
+    query: Query
+    judgement: Judgement | None
+    heat: Heat | None
+    boxes: tuple[PixelBox, ...]
+
+
+class Predictor:
+    """A trained model with its classifier and the heatmaps of one benchmark."""
+
+    def __init__(
+        self, benchmark: str, arm: Arm, profile: Profile, *, data: Path, artifacts: Path
+    ) -> None:
+        self.benchmark: Benchmark = BENCHMARKS[benchmark]
+        self.arm, self.profile = arm, profile
+        self.root = data / benchmark
+        self.model: GeoMag = trained(artifacts / "models", profile)
+        self.judge: GranularityJudge = judge(artifacts / "models", profile)
+        stored = artifacts / "crops" / benchmark
+        self.heat = (
+            read_heat(stored)
+            if arm == "magcrop" and self.benchmark.crops and stored.is_dir()
+            else {}
+        )
+
+    def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+        """Rows in order of the records, batch by batch."""
+        config = self.profile.predict
+        most = (
+            config.max_new_tokens_gcg if self.benchmark.task is Task.GCG else config.max_new_tokens
+        )
+        for start in range(0, len(records), config.batch):
+            asked = self._ask(records[start : start + config.batch])
+            answers = self.model.answer([a.query for a in asked], max_new_tokens=most)
+            for one, answer in zip(asked, answers, strict=True):
+                yield self._row(one, answer)
+
+    def _ask(self, records: Sequence[Record]) -> list[Asked]:
+        classes = scene_classes(self.benchmark.name) if self.benchmark.task is Task.SCENE else ()
+        config = self.profile.prompt
+        prompts = [
+            evaluation_prompt(r, classes=classes, scene=config.scene, decimals=config.box_decimals)
+            for r in records
+        ]
+        images = [read_rgb(self.root / record.image) for record in records]
+        if self.arm == "plain":
+            return [
+                Asked(r, _query(plain_look(image, self.profile), p, r), None, None, ())
+                for r, image, p in zip(records, images, prompts, strict=True)
+            ]
+        judged = self.judge.judge(prompts)
+        heats = self._heats(records, images, judged)
+        asked = []
+        for record, image, prompt, judgement, heat in zip(
+            records, images, prompts, judged, heats, strict=True
+        ):
+            boxes = record_boxes(record, heat, self.profile)
+            look = magcrop_look(image, judgement.granularity, boxes, self.profile)
+            asked.append(Asked(record, _query(look, prompt, record), judgement, heat, boxes))
+        return asked
+
+    def _heats(
+        self, records: Sequence[Record], images: Sequence[Any], judged: Sequence[Judgement]
+    ) -> list[Heat | None]:
+        """Stored heatmaps; a record whose judgement needs one that was not stored is probed now."""
+        found: list[Heat | None] = [self.heat.get(record.id) for record in records]
+        missing = [
+            i
+            for i, judgement in enumerate(judged)
+            if found[i] is None and judgement.granularity in (Granularity.REGION, Granularity.PIXEL)
+        ]
+        queries = [
+            Probed(
+                images[i],
+                probe_prompt(records[i], self.profile.prompt.probe),
+                judged[i].granularity or Granularity.REGION,
+            )
+            for i in missing
+        ]
+        for index, heat in zip(
+            missing, probe_all(self.model.vlm, queries, self.profile), strict=True
+        ):
+            found[index] = heat
+        return found
+
+    def _row(self, asked: Asked, answer: Answer) -> dict[str, Any]:
+        record = asked.record
+        masks = list(answer.masks)
+        if record.task is Task.REFERRING:
+            masks = masks[:1]  # several are counted, the first is the answer (pixel protocol 8.1)
+        row: dict[str, Any] = {
+            "id": record.id,
+            "text": answer.text,
+            "masks": [encode_mask(mask) for mask in masks],
+            "phrases": list(answer.phrases),
+            "n_masks": len(answer.masks),
+            "tokens": asked.query.look.n_tokens(self.profile.vlm.patch_px),
+            "prompt_version": PROMPT_VERSION,
+        }
+        if answer.n_incomplete:
+            row["incomplete_groups"] = answer.n_incomplete
+        if asked.judgement is not None:
+            level = asked.judgement.granularity
+            row["granularity"] = "none" if level is None else level.value
+        if asked.heat is not None:
+            row["crop_boxes"] = [[b.x0, b.y0, b.x1, b.y1] for b in asked.boxes]
+            row.update(_crop_quality(record, asked.heat, asked.boxes))
+        return row
+
+
+def predict_benchmark(
+    benchmark: str,
+    arm: Arm,
+    profile: Profile,
+    *,
+    data: Path,
+    artifacts: Path,
+    out: Path,
+    log: Callable[[str], None],
+) -> int:
+    """Predict all test records of a benchmark to ``out``; returns their number."""
+    predictor = Predictor(benchmark, arm, profile, data=data, artifacts=artifacts)
+    splits = predictor.benchmark.test_splits
+    records = list(read_records(artifacts / "records" / benchmark / "records.jsonl", splits=splits))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for done, row in enumerate(predictor.predict(records), start=1):
+            if done % (4 * profile.predict.batch) == 0 or done == len(records):
+                log(f"{benchmark} {arm}: {done} of {len(records)}")
+            yield row
+
+    return write_jsonl(out, rows())
+
+
+def _query(look: Look, prompt: str, record: Record) -> Query:
+    return Query(look, prompt, record.height, record.width)
+
+
+def _crop_quality(record: Record, heat: Heat, boxes: Sequence[PixelBox]) -> dict[str, Any]:
+    """Crop recall of the first window and the pointing game, where the record has a target."""
+    if record.masks:
+        mask = decode_mask(union_of(record.masks))
+        target = box_of_mask(mask)
+        if target is None:
+            return {}
+        recall = crop_recall(mask, boxes[0]) if boxes else 0.0
+    elif record.boxes:
+        target = PixelBox(*record.boxes[0])
+        mask = _filled(record, target)
+        recall = box_recall(target, boxes[0]) if boxes else 0.0
+    else:
+        return {}
+    return {"crop_recall": recall, "pointing": float(points_at(heat.first, mask))}
+
+
+def _filled(record: Record, box: PixelBox) -> Any:
+    import numpy as np
+
+    mask = np.zeros((record.height, record.width), dtype=bool)
+    mask[round(box.y0) : round(box.y1) + 1, round(box.x0) : round(box.x1) + 1] = True
+    return mask

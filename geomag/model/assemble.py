@@ -1,0 +1,82 @@
+"""GeoMag from its stages' folders: base, adapter, decoder, granularity."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from geomag.config import profile_digest
+from geomag.config.schema import Profile
+from geomag.errors import WeightsError
+from geomag.magcrop.granularity import GranularityJudge, load_classifier
+from geomag.magcrop.text_encoder import build_text_encoder
+from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
+from geomag.model.geomag import GeoMag
+from geomag.model.weights import load_base, load_strictly
+from geomag.sealed import publish, seal, sealed
+
+
+def untrained(models: Path, profile: Profile) -> GeoMag:
+    """Base models with a fresh adapter, projection and decoder, ready to train.
+
+    The fresh parts are drawn under torch's current seed.
+    """
+    vlm, sam = load_base(models / "base", profile)
+    attach_adapter(vlm, profile.adapter)
+    return GeoMag(vlm, sam, profile)
+
+
+def trained(models: Path, profile: Profile) -> GeoMag:
+    """The whole model, in evaluation mode.
+
+    Raises:
+        WeightsError: If a part is missing, or was trained on another base.
+    """
+    base = sealed(models / "base")["digest"]
+    for part in ("adapter", "decoder"):
+        facts = sealed(models / part)
+        if facts["base"] != base:
+            raise WeightsError(
+                str(models / part),
+                f"trained on base {facts['base']}",
+                f"base {base}",
+                "train again",
+            )
+    vlm, sam = load_base(models / "base", profile)
+    load_adapter(vlm, models / "adapter", profile.adapter)
+    model = GeoMag(vlm, sam, profile)
+    state = load_file(models / "decoder" / "decoder.safetensors")
+    load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")
+    load_strictly(model.decoder, _part(state, "decoder."), place="decoder.safetensors")
+    return model.eval().requires_grad_(False)
+
+
+def save_trained(model: GeoMag, models: Path) -> dict[str, str]:
+    """Write ``adapter`` and ``decoder``; returns their digests."""
+    base = sealed(models / "base")["digest"]
+    facts = {"base": base, "profile": profile_digest(model.profile)}
+    digests = {}
+    with publish(models / "adapter") as out:
+        save_adapter(model.vlm, out)
+        digests["adapter"] = seal(out, **facts)
+    state = {f"projection.{k}": v for k, v in model.projection.state_dict().items()}
+    state.update({f"decoder.{k}": v for k, v in model.decoder.state_dict().items()})
+    with publish(models / "decoder") as out:
+        save_file({k: v.contiguous() for k, v in state.items()}, out / "decoder.safetensors")
+        digests["decoder"] = seal(out, **facts)
+    return digests
+
+
+def judge(models: Path, profile: Profile) -> GranularityJudge:
+    """The Task Granularity Classifier with its text encoder."""
+    encoder = build_text_encoder(profile.text_encoder)
+    return GranularityJudge(
+        encoder,
+        load_classifier(models / "granularity", encoder_digest=encoder.digest),
+        tau=profile.granularity.tau,
+        gcg_bypass=profile.magcrop.gcg_bypass,
+    )
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,51 @@
+"""Looks of stored records: image, heatmap and arm to what the model sees."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import Granularity
+from geomag.data.images import read_rgb
+from geomag.data.records import Record
+from geomag.geometry import PixelBox
+from geomag.magcrop.compose import RgbImage
+from geomag.magcrop.crops import Heat, windows
+from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.probing import window_rule
+
+
+def record_boxes(record: Record, heat: Heat | None, profile: Profile) -> tuple[PixelBox, ...]:
+    """C_1 and C_2 of a record from its stored heatmap; nothing without one."""
+    if heat is None:
+        return ()
+    rule = window_rule(profile)
+    return windows(heat, width=record.width, height=record.height, rule=rule)
+
+
+def record_looks(
+    records: Sequence[Record],
+    *,
+    root: Path,
+    heat: Mapping[str, Heat],
+    granularity: Granularity | None,
+    profile: Profile,
+) -> Iterator[Look]:
+    """A look per record, in order; an image that several records share is read once in a row.
+
+    Args:
+        records: Of one benchmark.
+        root: The benchmark's folder.
+        heat: Heatmaps by record id.
+        granularity: G of all of them; None for the plain arm.
+        profile: View, windows, sides.
+    """
+    last: tuple[str, RgbImage] | None = None
+    for record in records:
+        if last is None or last[0] != record.image:
+            last = (record.image, read_rgb(root / record.image))
+        image = last[1]
+        if granularity is None:
+            yield plain_look(image, profile)
+        else:
+            boxes = record_boxes(record, heat.get(record.id), profile)
+            yield magcrop_look(image, granularity, boxes, profile)

@@ -1,0 +1,81 @@
+"""Run the Eq 4 probe over records: C_1 on the image, C_2 on the crop (paper 3.2.2)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import Granularity
+from geomag.data.prompts import frame
+from geomag.magcrop.compose import RgbImage, crop
+from geomag.magcrop.crops import Heat, first_window
+from geomag.magcrop.heatmap import ProbeInputs, probe
+from geomag.magcrop.views import View
+from geomag.magcrop.window import WindowRule, build_window_rule
+from geomag.model.vision import cut, visual_tokens
+from geomag.model.vlm import Vlm
+
+AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """An image and the question that decides where to look in it."""
+
+    image: RgbImage
+    prompt: str
+    """Unframed, in the probe's wording."""
+    granularity: Granularity
+
+
+def window_rule(profile: Profile) -> WindowRule:
+    """The window rule of a profile."""
+    return build_window_rule(profile.magcrop, base_px=profile.vlm.image_px)
+
+
+def probe_all(vlm: Vlm, queries: Sequence[Probed], profile: Profile) -> Iterator[Heat]:
+    """Heatmaps of each query in order, in batches; adapters are off unless ``weights: current``."""
+    rule = window_rule(profile)
+    for start in range(0, len(queries), AT_ONCE):
+        part = queries[start : start + AT_ONCE]
+        first = _maps(vlm, [(q.image, q.prompt) for q in part], profile)
+        nested: dict[int, RgbImage] = {}
+        for index, query in enumerate(part):
+            if query.granularity is not Granularity.PIXEL:
+                continue
+            height, width = query.image.shape[:2]
+            outer = first_window(Heat(first[index].numpy()), width=width, height=height, rule=rule)
+            if outer is not None:
+                nested[index] = crop(query.image, outer.box)
+        inner = _maps(vlm, [(image, part[i].prompt) for i, image in nested.items()], profile)
+        second = dict(zip(nested, inner, strict=True))
+        for index in range(len(part)):
+            found = second.get(index)
+            yield Heat(first[index].numpy(), None if found is None else found.numpy())
+
+
+@torch.no_grad()
+def _maps(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], profile: Profile) -> Tensor:
+    """``[B, grid, grid]`` fp32 on the CPU."""
+    side = profile.vlm.image_px
+    grid = side // profile.vlm.patch_px
+    if not asked:
+        return torch.zeros(0, grid, grid)
+    device = vlm.device
+    pixels = torch.stack([cut(torch.from_numpy(image), View(None, side)) for image, _ in asked])
+    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(asked), -1)
+    settings = profile.magcrop
+    context = vlm.base_weights() if settings.weights == "base" else torch.no_grad()
+    with context:
+        visual = list(visual_tokens(vlm.llava.model, pixels.to(device), whole))
+        packed = vlm.pack([vlm.ids(frame(prompt)) for _, prompt in asked], visual)
+        found = probe(
+            vlm,
+            ProbeInputs(packed.embeds, packed.image_columns, packed.mask),
+            grid=(grid, grid),
+            layer=settings.layer,
+            loss=settings.loss,
+        )
+    return found.cpu()

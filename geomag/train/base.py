@@ -1,0 +1,202 @@
+"""The base stage: pin the paper's pretrained weights, or train the sample's tiny ones.
+
+The two tiny models do not meet until the joint training, so they train side by side, a process
+and a thread each; the bits do not depend on how many cores there are.
+"""
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geomag.config import profile_digest
+from geomag.config.schema import Profile
+from geomag.model.sam2_parts import Sam2Parts, normalise
+from geomag.model.tiny import tiny_llava
+from geomag.model.tokenizer import load_tokenizer, train_tokenizer
+from geomag.model.vision import visual_tokens
+from geomag.model.vlm import Vlm
+from geomag.model.weights import pin_base, sample_encoder, save_base
+from geomag.train.base_dense import CATEGORIES, COLOURS, DensePretraining
+from geomag.train.base_sam import PointSegmentation
+from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
+from geomag.train.base_vlm import Lessons
+from geomag.train.loop import LoopSettings, Stopped, train
+
+Log = Callable[[str], None]
+TOKENIZER_SCENES = 600
+SAM_SCENES = 900
+
+
+def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict[str, Any]]:
+    """Leave the base models at ``out``.
+
+    Args:
+        profile: Pins ``vlm.path`` and ``encoder.path`` if they are set, else trains.
+        out: Output folder, replaced in one rename.
+        work: Folder of resumable state.
+        log: Takes progress lines.
+
+    Returns:
+        Metrics by step: ``{"job", "step", ...}``; empty when weights were pinned.
+
+    Raises:
+        Stopped: After a signal, with the state saved.
+    """
+    if profile.vlm.path and profile.encoder.path:
+        log(f"pinned {profile.vlm.path} and {profile.encoder.path}: {pin_base(out, profile)}")
+        return []
+    context = multiprocessing.get_context("spawn")
+    jobs = [
+        context.Process(target=_run_job, args=(name, profile, work / name))
+        for name in ("vlm", "sam")
+    ]
+    for job in jobs:
+        job.start()
+    try:
+        for job in jobs:
+            job.join()
+    finally:
+        for job in jobs:
+            if job.is_alive():
+                job.terminate()
+                job.join()
+    if any(job.exitcode for job in jobs):
+        raise Stopped(
+            f"base training stopped ({[job.exitcode for job in jobs]}); run again to resume"
+        )
+    vlm = _untrained_vlm(profile, load_tokenizer(work / "vlm" / "tokenizer"))
+    vlm.llava.load_state_dict(torch.load(work / "vlm" / "weights.pt", weights_only=True))
+    sam = sample_encoder(profile)
+    sam.load_state_dict(torch.load(work / "sam" / "weights.pt", weights_only=True))
+    log(f"base models {save_base(out, vlm, sam)}")
+    return [
+        {"job": name, **json.loads(line)}
+        for name in ("vlm", "sam")
+        for line in (work / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def _run_job(name: str, profile: Profile, work: Path) -> None:
+    """One process: train one model to the end, or save and leave with status 75."""
+    torch.set_num_threads(1)
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        {"vlm": _train_vlm, "sam": _train_sam}[name](profile, work)
+    except Stopped as stopped:
+        print(f"{name}: {stopped}", flush=True)  # noqa: T201 - the process's own last words
+        raise SystemExit(75) from None
+
+
+def _train_vlm(profile: Profile, work: Path) -> None:
+    config = profile.base
+    side = profile.vlm.image_px
+    scenes = [
+        draw_base_scene(config.seed, i, vlm_px=side, encoder_px=4 * side // profile.vlm.patch_px)
+        for i in range(config.n_scenes)
+    ]
+    tokenizer = train_tokenizer(corpus(scenes[:TOKENIZER_SCENES]))
+    tokenizer.save_pretrained(work / "tokenizer")
+    vlm = _untrained_vlm(profile, tokenizer)
+    _fit(_dense_vlm(vlm, scenes, config.seed), profile, work, "look", config.look_steps, batch=32)
+    lessons = Lessons(vlm, scenes, alignment=config.alignment, seed=config.seed)
+    _fit(lessons, profile, work, "lessons", config.steps, batch=config.batch)
+    torch.save(vlm.llava.state_dict(), work / "weights.pt")
+
+
+def _train_sam(profile: Profile, work: Path) -> None:
+    config = profile.base
+    scenes = [
+        draw_base_scene(config.seed + 1, i, vlm_px=32, encoder_px=profile.encoder.image_px)
+        for i in range(min(SAM_SCENES, config.n_scenes))
+    ]
+    sam = sample_encoder(profile)
+    _fit(
+        _dense_sam(sam, scenes, config.seed), profile, work, "look", config.sam_look_steps, batch=8
+    )
+    sam.image_encoder.requires_grad_(False)
+    points = PointSegmentation(sam, [s.segmentation for s in scenes], seed=config.seed)
+    _fit(points, profile, work, "points", config.sam_steps, batch=8)
+    torch.save(sam.state_dict(), work / "weights.pt")
+
+
+def _untrained_vlm(profile: Profile, tokenizer: Any) -> Vlm:
+    return Vlm(tiny_llava(profile.vlm, tokenizer, seed=profile.base.seed), tokenizer)
+
+
+def _dense_vlm(vlm: Vlm, scenes: list[BaseScene], seed: int) -> DensePretraining:
+    llava = vlm.llava.model
+    names = [torch.tensor(vlm.ids(name)) for name in (*CATEGORIES, *COLOURS)]
+    table = vlm.llava.get_input_embeddings().weight
+
+    def tower(pixels: Tensor) -> list[Tensor]:
+        whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(len(pixels), -1)
+        tokens = visual_tokens(llava, pixels, whole)
+        grid = round(tokens.shape[1] ** 0.5)
+        return [tokens.transpose(1, 2).reshape(len(pixels), -1, grid, grid)]
+
+    unread = f"encoder.layers.{len(llava.vision_tower.encoder.layers) - 1}."
+    trainable = {
+        name: tensor
+        for name, tensor in llava.named_parameters()
+        if name.startswith(("vision_tower", "multi_modal_projector"))
+        and "post_layernorm" not in name
+        and unread not in name
+    }
+    trainable["words"] = table
+    return DensePretraining(
+        tower,
+        trainable,
+        [vlm.width],
+        ([s.whole for s in scenes], [s.labels for s in scenes]),
+        seed=seed,
+        words=lambda: torch.stack([table[ids].mean(0) for ids in names]),
+    )
+
+
+def _dense_sam(sam: Sam2Parts, scenes: list[BaseScene], seed: int) -> DensePretraining:
+    trainable = {
+        name: tensor
+        for name, tensor in sam.image_encoder.named_parameters()
+        if "neck.convs.0" not in name  # the coarsest level, which SAM2 drops
+    }
+    return DensePretraining(
+        lambda pixels: sam.raw_pyramid(normalise(pixels)),
+        trainable,
+        [sam.size.neck_width] * 3,
+        ([s.segmentation.image for s in scenes], [s.labels for s in scenes]),
+        seed=seed,
+    )
+
+
+def _fit(job: Any, profile: Profile, work: Path, phase: str, steps: int, *, batch: int) -> None:
+    """One phase with its own checkpoints; a finished phase is only reloaded."""
+    config = profile.base
+    settings = LoopSettings(
+        steps=steps,
+        batch=batch,
+        micro_batch=batch,
+        lr=config.lr if phase != "look" else 2 * config.lr,
+        warmup=min(50, max(1, steps // 10)),
+        seed=config.seed,
+        save_every=config.save_every,
+        log_every=max(1, steps // 10),
+    )
+    identity = {
+        "settings": profile_digest(profile, "vlm", "encoder", "base"),
+        "phase": json.dumps(asdict(settings)),
+    }
+
+    def log(step: int, means: dict[str, float]) -> None:
+        shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
+        print(f"{work.name} {phase} {step}/{steps}  {shown}", flush=True)  # noqa: T201
+        row = {"phase": phase, "step": step, **{k: round(v, 6) for k, v in means.items()}}
+        with (work / "metrics.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+
+    train(job, settings, checkpoints=work / f"checkpoints-{phase}", identity=identity, log=log)

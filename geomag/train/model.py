@@ -1,0 +1,129 @@
+"""The train stage: all training benchmarks, jointly, to ``adapter`` and ``decoder``."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from geomag.config import profile_digest
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
+from geomag.data.records import Record, read_records
+from geomag.io import file_digest, value_digest
+from geomag.magcrop.crops import Heat, read_heat
+from geomag.model.assemble import save_trained, untrained
+from geomag.model.geomag import GeoMag
+from geomag.model.lookup import record_looks
+from geomag.sealed import sealed
+from geomag.seeds import generator, seed_of
+from geomag.train.joint import JointTraining
+from geomag.train.loop import LoopSettings, train
+from geomag.train.samples import Sample, prepare
+
+QUESTIONS_KEPT = ("presence", "comp", "rural_urban", "count")
+"""RSVQA types that training asks; areas are numbers nobody scores (region protocol 2.6)."""
+
+
+def train_model(
+    profile: Profile,
+    *,
+    data: Path,
+    artifacts: Path,
+    work: Path,
+    log: Callable[[str], None],
+    on_metrics: Callable[[int, dict[str, float]], None],
+) -> dict[str, str]:
+    """Train and leave ``artifacts/models/adapter`` and ``decoder``; returns their digests.
+
+    Args:
+        profile: All settings; ``train.arm: plain`` trains without MagCrop.
+        data: Folder of the benchmarks.
+        artifacts: Folder of the stages' outputs.
+        work: Resumable state, outside any output.
+        log: Takes progress lines.
+        on_metrics: Takes (updates done, means).
+    """
+    torch.manual_seed(seed_of(profile.train.seed, "fresh parts"))
+    model = untrained(artifacts / "models", profile)
+    samples = {}
+    for benchmark in BENCHMARKS.values():
+        if benchmark.trains:
+            samples[benchmark.name] = list(
+                _samples(model, benchmark, profile, data=data, artifacts=artifacts)
+            )
+            log(f"{benchmark.name}: {len(samples[benchmark.name])} training records")
+    job = JointTraining(model, samples, profile.train)
+    config = profile.train
+    settings = LoopSettings(
+        steps=config.steps,
+        batch=config.batch,
+        micro_batch=config.micro_batch,
+        lr=config.lr,
+        warmup=config.warmup,
+        schedule=config.schedule,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        clip=config.clip,
+        seed=config.seed,
+        save_every=config.save_every,
+        log_every=config.log_every,
+    )
+    model.train()
+    train(
+        job,
+        settings,
+        checkpoints=work / "checkpoints",
+        identity=identity(profile, artifacts),
+        log=on_metrics,
+    )
+    return save_trained(model.eval(), artifacts / "models")
+
+
+def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
+    """Digests that a checkpoint must share to be resumed: settings, base, records, heatmaps."""
+    names = [b.name for b in BENCHMARKS.values() if b.trains]
+    records = [file_digest(artifacts / "records" / n / "records.jsonl") for n in names]
+    maps = [
+        file_digest(artifacts / "crops" / n / "heatmaps.npz") for n in names if BENCHMARKS[n].crops
+    ]
+    return {
+        "settings": profile_digest(profile),
+        "base": sealed(artifacts / "models" / "base")["digest"],
+        "records": value_digest(records),
+        "heatmaps": value_digest(maps),
+    }
+
+
+def training_records(
+    benchmark: Benchmark, artifacts: Path, *, seed: int, most: int
+) -> list[Record]:
+    """Records of the train split that teach something, thinned to ``most`` if there are more."""
+    path = artifacts / "records" / benchmark.name / "records.jsonl"
+    records = [
+        record
+        for record in read_records(path, splits=[Split.TRAIN])
+        if benchmark.task is not Task.VQA or record.kind in QUESTIONS_KEPT
+    ]
+    if most and len(records) > most:
+        kept = generator(seed, "kept", benchmark.name).permutation(len(records))[:most]
+        records = [records[i] for i in sorted(kept)]
+    return records
+
+
+def _samples(
+    model: GeoMag, benchmark: Benchmark, profile: Profile, *, data: Path, artifacts: Path
+) -> Iterator[Sample]:
+    config = profile.train
+    records = training_records(benchmark, artifacts, seed=config.seed, most=config.most_records)
+    magcrop = config.arm == "magcrop" and benchmark.task is not Task.GCG
+    heat: dict[str, Heat] = {}
+    if magcrop and benchmark.crops:
+        heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
+    looks = record_looks(
+        records,
+        root=data / benchmark.name,
+        heat=heat,
+        granularity=benchmark.granularity if magcrop else None,
+        profile=profile,
+    )
+    return prepare(model, records, looks)
