@@ -31,7 +31,11 @@ OWNERS = ["team:geomag"]
 
 
 def stage_assets(
-    stages: Mapping[str, Stage], root: Path, *, on_gpu: bool
+    stages: Mapping[str, Stage],
+    root: Path,
+    *,
+    on_gpu: bool,
+    condition: dg.AutomationCondition[Any] | None = None,
 ) -> list[dg.AssetsDefinition]:
     """The assets of all stages.
 
@@ -39,6 +43,7 @@ def stage_assets(
         stages: From `read_stages`.
         root: Project root, where the code and settings are whose state is the code version.
         on_gpu: Whether the chosen profile runs on a GPU.
+        condition: When assets run by themselves, if somebody switches that on.
     """
     return [
         stage_asset(
@@ -46,13 +51,19 @@ def stage_assets(
             deps=upstream_keys(stage, stages),
             code_version=code_version(stage, root),
             op_tags=_compute_of(stage, on_gpu=on_gpu),
+            condition=condition,
         )
         for stage in stages.values()
     ]
 
 
 def stage_asset(
-    stage: Stage, *, deps: set[dg.AssetKey], code_version: str, op_tags: dict[str, Any]
+    stage: Stage,
+    *,
+    deps: set[dg.AssetKey],
+    code_version: str,
+    op_tags: dict[str, Any],
+    condition: dg.AutomationCondition[Any] | None,
 ) -> dg.AssetsDefinition:
     """The asset of one stage: as many keys as the stage has outputs, made by one process."""
     keys = {out: key for out in stage.outs if (key := asset_key(out))}
@@ -68,6 +79,7 @@ def stage_asset(
                 kinds=KINDS.get(stage.group, {"dvc"}),
                 owners=OWNERS,
                 code_version=code_version,
+                automation_condition=condition,
                 description=f"{stage.desc}\n\n    dvc repro {stage.name}",
                 metadata={"dvc stage": stage.name, "path": out},
             )

@@ -10,6 +10,7 @@ import dagster as dg
 from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
 from geomag_dagster.assets import dataset_specs, stage_assets
+from geomag_dagster.automation import automation, on_changed_inputs, weekly_schedule
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.executors.choose import chosen_executor
 from geomag_dagster.jobs import jobs
@@ -20,16 +21,18 @@ from geomag_dagster.stages import read_stages
 def build() -> dg.Definitions:
     """All of it, for the project the working directory is in."""
     root = project_root()
-    profile = load_profile(root=root)
+    on_gpu = load_profile(root=root).device == "cuda"
     stages = read_stages(root)
     return dg.Definitions(
         assets=[
             *dataset_specs(list(BENCHMARKS)),
-            *stage_assets(stages, root, on_gpu=profile.device == "cuda"),
+            *stage_assets(stages, root, on_gpu=on_gpu, condition=on_changed_inputs()),
         ],
         jobs=jobs(),
+        sensors=automation(root, stages),
+        schedules=[weekly_schedule()],
         resources={"dvc": DvcResource(root=str(root))},
-        executor=chosen_executor(on_gpu=profile.device == "cuda"),
+        executor=chosen_executor(on_gpu=on_gpu),
     )
 
 

@@ -196,6 +196,15 @@ def log_scores(
     spool.add({"op": "end", "status": "FINISHED"})
 
 
+def close_runs(dagster_run_id: str, *, root: Path | None = None) -> int:
+    """End as ``KILLED`` what a Dagster run left running; returns the number of runs closed."""
+    try:
+        return Store(root or project_root()).close(dagster_run_id)
+    except TrackerDownError as failure:
+        log.warning("MLflow does not answer: %s", failure)
+        return 0
+
+
 def sync(root: Path | None = None) -> int:
     """Deliver what waits in the spool; returns the number of runs delivered.
 

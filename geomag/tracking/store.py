@@ -1,6 +1,7 @@
 """The only file that talks to MLflow."""
 
 import fcntl
+import functools
 import json
 import os
 import socket
@@ -86,6 +87,23 @@ class Store:
                 run_id, _ = self.start(entry)
             else:
                 self.apply(run_id, entry, content)
+
+    def close(self, dagster_run_id: str) -> int:
+        """End as ``KILLED`` the running runs of one Dagster run whose process is gone."""
+
+        def left() -> list[Any]:
+            experiments = [e.experiment_id for e in self._client.search_experiments()]
+            query = f"tags.`dagster.run_id` = '{dagster_run_id}' and attributes.status = 'RUNNING'"
+            found = self._client.search_runs(experiments, query)
+            return [run for run in found if not _is_alive(run.data.tags.get("owner", ""))]
+
+        def end(run_id: str) -> None:
+            self._client.set_terminated(run_id, "KILLED")
+
+        runs = self._insist(left)
+        for run in runs:
+            self._insist(functools.partial(end, run.info.run_id))
+        return len(runs)
 
     def url(self, run_id: str) -> str:
         """The run's page on the server that ``make ui`` starts."""

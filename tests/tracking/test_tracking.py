@@ -177,3 +177,20 @@ def test_the_stores_address_is_the_projects_own_unless_told(root, monkeypatch):
     assert tracking.tracking_uri(root) == AWAY
     with pytest.raises(Exception, match=r"127\.0\.0\.1"):
         Store(root).start({"stage": "train", "tags": {}, "params": {}})
+
+
+def test_what_a_dead_dagster_run_left_running_is_closed(root, monkeypatch):
+    monkeypatch.setenv("GEOMAG_RUN_ID", "dagster-1")
+    left = tracking.Run(
+        root,
+        {
+            "op": "start",
+            "stage": "train",
+            "params": {},
+            "tags": {"dagster.run_id": "dagster-1", "owner": "elsewhere-gone:"},
+        },
+    )
+    with tracking.run(stage="train", root=root) as alive:
+        assert tracking.close_runs("dagster-1", root=root) == 1
+        assert client(root).get_run(left.id).info.status == "KILLED"
+        assert client(root).get_run(alive.id).info.status == "RUNNING"

@@ -1,0 +1,171 @@
+"""When things run by themselves. All of it is off until somebody switches it on in the UI.
+
+Two ways to retrain on new data, of which you switch on one: `new_data` asks for one run of the job
+``retrain``; `declarative`, together with `dvc_lock`, runs each asset once its inputs have changed.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from geomag.data.benchmarks import BENCHMARKS
+from geomag.versions import dataset_versions, read_lock, tracked_tree, tree_md5
+from geomag_dagster.assets import code_version
+from geomag_dagster.naming import DATA, asset_key
+from geomag_dagster.project import dataset_event, known_version
+from geomag_dagster.stages import Stage
+
+RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def on_changed_inputs() -> dg.AutomationCondition[Any]:
+    """Run once when an input has another data version and all its blocking checks have passed.
+
+    `AutomationCondition.eager` would also fire when an input is made again and comes out the same
+    (dagster-io/dagster#25439).
+    """
+    condition = dg.AutomationCondition
+    return (
+        condition.any_deps_match(condition.data_version_changed()).since_last_handled()
+        & condition.all_deps_blocking_checks_passed()
+        & ~condition.any_deps_missing()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    )
+
+
+def automation(root: Path, stages: Mapping[str, Stage]) -> list[dg.SensorDefinition]:
+    """The sensors of the project at ``root``."""
+    return [
+        new_data_sensor(root, stages),
+        dvc_lock_sensor(root, stages),
+        close_tracking_sensor(root),
+        dg.AutomationConditionSensorDefinition(
+            "declarative",
+            target=dg.AssetSelection.all(),
+            default_status=dg.DefaultSensorStatus.STOPPED,
+            minimum_interval_seconds=60,
+        ),
+    ]
+
+
+def weekly_schedule() -> dg.ScheduleDefinition:
+    """All that is out of date, in the night to Monday."""
+    return dg.ScheduleDefinition(
+        name="weekly",
+        job_name="whole_line",
+        cron_schedule="0 3 * * 1",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+
+
+def new_data_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinition:
+    """One run of ``retrain`` for each state of ``data.dvc`` and of the code that it feeds.
+
+    ``data.dvc`` is written after the last file it names, so a drop that is half copied is not seen.
+    """
+
+    @dg.sensor(
+        name="new_data",
+        job_name="retrain",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=60,
+        description="data.dvc changed: report the benchmarks' versions and retrain.",
+    )
+    def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            tree = tracked_tree(root)
+        except (yaml.YAMLError, KeyError, TypeError):
+            return dg.SkipReason("data.dvc is being written")
+        if tree is None:
+            return dg.SkipReason(
+                "data.dvc's listing is not in the cache: dvc fetch, or dvc add data"
+            )
+        md5 = tree_md5(tree)
+        if md5 == context.cursor:
+            return dg.SkipReason(f"data.dvc is still {md5}")
+        code = hashlib.sha256("".join(code_version(s, root) for s in stages.values()).encode())
+        return dg.SensorResult(
+            cursor=md5,
+            asset_events=list(_changed_datasets(context.instance, root)),
+            run_requests=[
+                dg.RunRequest(run_key=f"{md5}-{code.hexdigest()[:12]}", tags={"dvc.data": md5})
+            ],
+        )
+
+    return new_data
+
+
+def dvc_lock_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinition:
+    """Show in the UI what a ``dvc repro`` or ``dvc add`` in a shell has changed."""
+
+    @dg.sensor(
+        name="dvc_lock",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=60,
+        description="dvc.lock or data.dvc changed outside of Dagster: report the new versions.",
+    )
+    def dvc_lock(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if context.instance.get_runs_count(dg.RunsFilter(statuses=RUNNING)):
+            return dg.SkipReason("a run reports its own versions")
+        state = _digest(root / "dvc.lock") + _digest(root / "data.dvc")
+        if state == context.cursor:
+            return dg.SkipReason("nothing has changed")
+        try:
+            events = [
+                *_changed_datasets(context.instance, root),
+                *_changed_outputs(context.instance, root, stages),
+            ]
+        except yaml.YAMLError:
+            return dg.SkipReason("dvc.lock is being written")
+        return dg.SensorResult(cursor=state, asset_events=events)
+
+    return dvc_lock
+
+
+def close_tracking_sensor(root: Path) -> dg.SensorDefinition:
+    """End the MLflow runs of a Dagster run that died without doing so."""
+
+    @dg.run_failure_sensor(
+        name="close_tracking",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        monitor_all_code_locations=False,
+    )
+    def close_tracking(context: dg.RunFailureSensorContext) -> None:
+        from geomag import tracking  # MLflow is imported once a run has failed, not before
+
+        closed = tracking.close_runs(context.dagster_run.run_id, root=root)
+        context.log.info(f"closed {closed} MLflow run(s) of {context.dagster_run.run_id}")
+
+    return close_tracking
+
+
+def _changed_datasets(
+    instance: dg.DagsterInstance, root: Path
+) -> Iterator[dg.AssetMaterialization]:
+    for name, md5 in dataset_versions(root, BENCHMARKS).items():
+        if known_version(instance, dg.AssetKey([DATA, name])) != md5:
+            yield dataset_event(name, md5)
+
+
+def _changed_outputs(
+    instance: dg.DagsterInstance, root: Path, stages: Mapping[str, Stage]
+) -> Iterator[dg.AssetMaterialization]:
+    for name, entry in read_lock(root).items():
+        for out in entry.get("outs", []) if name in stages else []:
+            key = asset_key(out["path"])
+            if key and known_version(instance, key) != out["md5"]:
+                yield dg.AssetMaterialization(
+                    asset_key=key,
+                    metadata={"dvc.md5": out["md5"], "made by": f"dvc repro {name}, in a shell"},
+                    tags={"dagster/data_version": out["md5"]},
+                )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else "-"
