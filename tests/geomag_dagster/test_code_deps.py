@@ -1,0 +1,99 @@
+"""The code deps of `dvc.yaml` against what the commands import, read from the source."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from geomag.config import Profile
+from geomag_dagster.stages import overlap, read_stages
+
+ROOT = Path(__file__).parents[2]
+ENTRIES = {
+    "validate": ("geomag/cli/data.py", "validate"),
+    "base": ("geomag/cli/train.py", "base"),
+    "granularity": ("geomag/cli/train.py", "granularity"),
+    "crops": ("geomag/cli/crops.py", "crops"),
+    "train": ("geomag/cli/train.py", "model"),
+    "predict": ("geomag/cli/predict.py", "predict"),
+    "score": ("geomag/cli/score.py", "score"),
+    "report": ("geomag/cli/report.py", "report"),
+}
+PLUMBING = (
+    "geomag/errors.py",
+    "geomag/io.py",
+    "geomag/seeds.py",
+    "geomag/sealed.py",
+    "geomag/versions.py",
+    "geomag/cli",
+    "geomag/config/load.py",
+    "geomag/tracking",
+)
+"""Carries results and does not make them: an edit here runs nothing again."""
+
+
+def module_file(dotted: str) -> str | None:
+    path = ROOT / dotted.replace(".", "/")
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate.relative_to(ROOT).as_posix()
+    return None
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (file for name in names if (file := module_file(name)))
+
+
+def reached(file: str, function: str) -> set[str]:
+    """Files of ours that a command's function imports, directly or through others."""
+    tree = ast.parse((ROOT / file).read_text())
+    (entry,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function]
+    found: set[str] = set()
+    queue = list(imports(entry))
+    while queue:
+        one = queue.pop()
+        if one.startswith("geomag/") and one not in found:
+            found.add(one)
+            queue += imports(ast.parse((ROOT / one).read_text()))
+    code = {one for one in found if not one.endswith("__init__.py")}  # re-exports
+    return {one for one in code if not any(overlap(one, part) for part in PLUMBING)}
+
+
+@pytest.mark.parametrize("group", sorted(ENTRIES))
+def test_a_stage_depends_on_the_code_that_makes_its_result(group):
+    stage = next(s for s in read_stages(ROOT).values() if s.group == group)
+    code = [dep for dep in stage.deps if dep.startswith("geomag/")]
+    used = reached(*ENTRIES[group])
+    uncovered = sorted(file for file in used if not any(overlap(file, dep) for dep in code))
+    assert uncovered == []
+    idle = sorted(dep for dep in code if not any(overlap(file, dep) for file in used))
+    assert idle in ([], ["geomag/data/benchmarks.py"])
+
+
+@pytest.mark.parametrize("group", sorted(ENTRIES))
+def test_a_stage_depends_on_the_settings_that_its_code_reads(group):
+    stage = next(s for s in read_stages(ROOT).values() if s.group == group)
+    ((_, sections),) = stage.params
+    known = {f.name for f in fields(Profile) if is_dataclass(f.default_factory)}
+    file, function = ENTRIES[group]
+    tree = ast.parse((ROOT / file).read_text())
+    (entry,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function]
+    trees = [entry, *(ast.parse((ROOT / one).read_text()) for one in reached(file, function))]
+    read = {
+        node.attr
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value).endswith(("profile", "settings"))
+    }
+    loads_base = {"base", "encoder"}  # a pinned base is found by its manifest, an output
+    assert (read & known) - set(sections) <= loads_base | {"granularity"}
