@@ -17,10 +17,12 @@ def report(
     from geomag.config.load import project_root
     from geomag.report.build import build_report
     from geomag.report.gallery import draw_all
+    from geomag.tracking import sync
 
     root = project_root()
     target = out or root / "artifacts" / "report"
     settings = load_profile(profile)
     drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
     done = build_report(scores or root / "artifacts" / "scores", target, drawn)
+    sync(root)
     typer.echo(f"{len(done.cells)} cells of ours, {len(drawn)} pictures: {target / 'index.html'}")

@@ -1,5 +1,6 @@
 """``geomag score``: rate a predictions file, anybody's, and print one table."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ def score(
     done.score["protocol"]["profile"] = job.profile
     if json is not None:
         write_json(json, done.score)
+    if os.environ.get("DVC_STAGE"):  # as a stage of the line, not for a stranger's file
+        track_scores(benchmark, done.score)
     if samples is not None:
         for arm, rows in done.samples.items():
             write_jsonl(samples / f"{arm}.samples.jsonl", (dict(row) for row in rows))
@@ -81,6 +84,20 @@ def scoring(
     )
     found = read_all(BENCHMARKS[benchmark], file, data)
     return Scoring(found, tools, Split(split) if split else None, settings.name)
+
+
+def track_scores(benchmark: str, found: dict[str, Any]) -> None:
+    """Leave the score of every arm for the tracker, bound to the data and adapter versions."""
+    from geomag.config import project_root
+    from geomag.tracking import log_scores
+    from geomag.versions import dataset_versions, locked_paths, path_md5
+
+    root = project_root()
+    known = dataset_versions(root, [benchmark]).get(benchmark)
+    data = known or path_md5(root / "data" / benchmark)
+    model = locked_paths(root).get("artifacts/models/adapter", "")
+    for arm, content in {"magcrop": found, **found.get("arms", {})}.items():
+        log_scores(benchmark, arm, content, dataset_md5=data, model_md5=model, root=root)
 
 
 def _arms(found: dict[str, Any], predictions: Path) -> list[tuple[str, dict[str, Any]]]:

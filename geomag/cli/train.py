@@ -60,6 +60,7 @@ def model(profile: Profile = None) -> None:
     from geomag.config import flat_params, profile_text
     from geomag.tracking import run
     from geomag.train.model import train_model
+    from geomag.versions import path_md5
 
     settings, root = prepare(profile)
     typer.echo(profile_text(settings))
@@ -78,4 +79,7 @@ def model(profile: Profile = None) -> None:
             log=typer.echo,
             on_metrics=on_metrics,
         )
+        for part in ("adapter", "decoder"):
+            md5 = path_md5(root / "artifacts" / "models" / part)
+            tracked.log_part(part, md5=md5, params=flat_params(settings))
     typer.echo(f"adapter {digests['adapter']}, decoder {digests['decoder']}")
