@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ from geomag.data.benchmarks import Split, Task
 from geomag.errors import AnnotationError
 from geomag.geometry import Rle
 from geomag.io import read_jsonl, write_jsonl
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    return frozenset(f.name for f in fields(Record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +58,7 @@ class Record:
         Raises:
             AnnotationError: On a missing or unknown key.
         """
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(row) - known):
+        if unknown := sorted(set(row) - _field_names()):
             raise AnnotationError(
                 place, f"unknown keys {unknown}", remedy="run the validate stage again"
             )

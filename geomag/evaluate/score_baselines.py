@@ -6,6 +6,7 @@ Baselines are ordinary predictions, scored by the same code as any model's.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -52,8 +53,13 @@ def _majority(task: Task, rows: tuple[Record, ...], facts: TrainFacts) -> dict[s
 
 
 def _everything(record: Record, n_masks: int, like: Prediction | None = None) -> Prediction:
-    whole: Rle = encode_mask(np.ones((record.height, record.width), dtype=bool))
+    whole = _whole(record.height, record.width)
     return replace(like or Prediction(), masks=(whole,) * n_masks)
+
+
+@cache
+def _whole(height: int, width: int) -> Rle:
+    return encode_mask(np.ones((height, width), dtype=bool))
 
 
 def _constant_description(rows: tuple[Record, ...], facts: TrainFacts) -> dict[str, Joined]:

@@ -75,7 +75,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
     texts = [clean_caption(p.text) if p else "" for p in predictions]
     captions = tools.captions(texts, [[clean_caption(r.text)] for r in records])
     meteor = tools.meteor(captions)
-    words = caption_tally(captions, names, meteor)
+    words = caption_tally(captions, names, meteor, cider_only=True)
     compared = _compare(records, predictions, tools)
     tally = _region_tally(names, records, compared)
     table = caption_formulas(with_meteor=meteor is not None)

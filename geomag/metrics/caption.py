@@ -99,7 +99,11 @@ def meteor_statistics(captions: Sequence[Captions]) -> Floats:
 
 
 def caption_tally(
-    captions: Sequence[Captions], images: Sequence[str], meteor: Floats | None = None
+    captions: Sequence[Captions],
+    images: Sequence[str],
+    meteor: Floats | None = None,
+    *,
+    cider_only: bool = False,
 ) -> Tally:
     """Statistics per image; CIDEr's document frequency is that of all images given.
 
@@ -107,10 +111,13 @@ def caption_tally(
         captions: One entry per image.
         images: Their names.
         meteor: Output of `meteor_statistics`, or None when Java is absent.
+        cider_only: Leave BLEU and ROUGE_L out: GCG does not report them, and ROUGE_L of its
+            long descriptions is most of the time.
     """
     columns: dict[str, Floats] = {"n": np.ones(len(captions))}
-    columns |= _bleu_columns(captions)
-    columns |= _sentence_columns(captions)
+    columns |= _cider_columns(captions)
+    if not cider_only:
+        columns |= {**_bleu_columns(captions), **_rouge_columns(captions)}
     if meteor is not None:
         whole = (
             (meteor[:, 20] == 1) & (meteor[:, 21] == meteor[:, 0]) & (meteor[:, 22] == meteor[:, 1])
@@ -176,15 +183,21 @@ def _bleu_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
     return {name: np.array(values, dtype=np.float64) for name, values in table.items()}
 
 
-def _sentence_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
-    from pycocoevalcap.cider.cider import Cider
+def _pairs(captions: Sequence[Captions]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """References and answers as pycocoevalcap takes them."""
+    references = {i: list(c.references) for i, c in enumerate(captions)}
+    return references, {i: [c.hypothesis] for i, c in enumerate(captions)}
+
+
+def _rouge_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
     from pycocoevalcap.rouge.rouge import Rouge
 
-    if not captions:
-        return {"rouge_l": np.zeros(0), "cider": np.zeros(0)}
-    references = {i: list(c.references) for i, c in enumerate(captions)}
-    hypotheses = {i: [c.hypothesis] for i, c in enumerate(captions)}
-    return {
-        "rouge_l": np.asarray(Rouge().compute_score(references, hypotheses)[1], dtype=np.float64),
-        "cider": np.asarray(Cider().compute_score(references, hypotheses)[1], dtype=np.float64),
-    }
+    values = Rouge().compute_score(*_pairs(captions))[1] if captions else []
+    return {"rouge_l": np.asarray(values, dtype=np.float64)}
+
+
+def _cider_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
+    from pycocoevalcap.cider.cider import Cider
+
+    values = Cider().compute_score(*_pairs(captions))[1] if captions else []
+    return {"cider": np.asarray(values, dtype=np.float64)}

@@ -100,5 +100,5 @@ def resized(rle: Rle, height: int, width: int) -> BoolMask:
     """The mask at another size by nearest neighbour, ``bool [height, width]``."""
     mask = decode_mask(rle)
     rows, columns = nearest_indices(mask.shape[0], height), nearest_indices(mask.shape[1], width)
-    small: BoolMask = mask[np.ix_(rows, columns)]
+    small: BoolMask = mask.T[columns][:, rows].T  # runs go down columns: whole columns first
     return small
