@@ -1,5 +1,7 @@
 """Prompts: the region protocol's rounding numbers, escaping (fault 23), one wording to evaluate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,9 +128,7 @@ def test_answers_write_each_target_as_a_group():
 
 def test_the_probe_asks_where_only_of_what_is_to_be_found():
     ship = record(Task.REFERRING, "red ship")
-    assert prompts.probe_prompt(ship, "where") == (
-        "Where is red ship in this image? Answer with a single word or short phrase."
-    )
+    assert prompts.probe_prompt(ship, "where").startswith("Where is red ship")
     assert prompts.probe_prompt(ship, "short") == (
         "Mark red ship in this image with a mask. Answer with a single word or short phrase."
     )
