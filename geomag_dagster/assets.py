@@ -92,7 +92,7 @@ def stage_asset(
     )
     def run_stage(context: dg.AssetExecutionContext, dvc: DvcResource) -> Iterator[Any]:
         try:
-            result = dvc.run(stage, extra_env=_step_env(context))
+            result = dvc.run(stage, extra_env=_step_env(context, uses_gpu=uses_gpu))
         except dg.Failure:
             yield from check_refused_records(stage, root=Path(dvc.root))
             raise
@@ -146,9 +146,10 @@ def _compute_of(stage: Stage, *, on_gpu: bool) -> dict[str, Any]:
     return compute(cpus=2 if stage.group in {"base", "train"} else 1, memory="4Gi")
 
 
-def _step_env(context: dg.AssetExecutionContext) -> dict[str, str]:
-    """What the stage's MLflow run is tagged with."""
-    return {
+def _step_env(context: dg.AssetExecutionContext, *, uses_gpu: bool) -> dict[str, str]:
+    """What the stage's MLflow run is tagged with; and no GPU for a stage that asked for none."""
+    names = {
         "GEOMAG_RUN_ID": context.run.run_id,
         "GEOMAG_STEP_KEY": context.op_execution_context.op_handle.name,
     }
+    return names if uses_gpu else {**names, "CUDA_VISIBLE_DEVICES": ""}
