@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from geomag.evaluate.score_inputs import Joined
-from geomag.evaluate.score_tools import Evaluation, Tools
-from geomag.metrics.caption import caption_formulas, caption_tally, sanitise
+from geomag.evaluate.score_tools import Evaluation, Tools, tidy
+from geomag.metrics.caption import Captions, caption_formulas, caption_tally, sanitise
 from geomag.metrics.vqa import first_line
 
 
@@ -35,6 +35,18 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
     return Evaluation(
         n_images=len(names),
         estimators=estimators,
+        variants={
+            "no_tokenizer": _values(
+                [
+                    Captions(_split(t), tuple(_split(a) for a in r.answers))
+                    for t, r in zip(texts, joined.records, strict=True)
+                ],
+                names,
+            ),
+            "first_reference": _values(
+                [Captions(c.hypothesis, c.references[:1]) for c in captions], names
+            ),
+        },
         counts={
             "missing": joined.missing,
             "empty": sum(not text.strip() for text in joined.texts),
@@ -48,3 +60,16 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             for r, t, c in zip(joined.records, joined.texts, captions, strict=True)
         ],
     )
+
+
+def _split(text: str) -> str:
+    """Text as scorers without the PTB tokeniser take it: lower case, split at blanks."""
+    return " ".join(text.lower().split())
+
+
+def _values(captions: Sequence[Captions], names: Sequence[str]) -> dict[str, float | None]:
+    tally = caption_tally(captions, names)
+    return {
+        name: tidy(tally.value(formula))
+        for name, formula in caption_formulas(with_meteor=False).items()
+    }

@@ -1,9 +1,12 @@
 """Score RSVQA (Table 3): strict accuracy per type, macro2 as average, the rest as variants."""
 
 from collections import Counter
+from collections.abc import Sequence
 
+from geomag.data.records import Record
 from geomag.evaluate.score_inputs import Joined
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
+from geomag.metrics.peers import RULES
 from geomag.metrics.tally import Tally
 from geomag.metrics.vqa import (
     FORMULAS,
@@ -34,6 +37,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         variants={
             "strict": _all(strict),
             "lenient": _all(lenient),
+            **_peers(rows),
             **{
                 name: {"average": averages[name]}
                 for name in ("macro2", "micro2", "macro3", "micro3")
@@ -57,6 +61,16 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             for r, t in rows
         ],
     )
+
+
+def _peers(rows: Sequence[tuple[Record, str]]) -> dict[str, dict[str, float | None]]:
+    """The same answers under each published scorer's rule, macro2."""
+    table = {}
+    for name, rule in RULES.items():
+        known = {pair: rule(*pair) for pair in {(text, r.answers[0]) for r, text in rows}}
+        tally = vqa_tally([Verdict(r.kind, r.image, known[t, r.answers[0]]) for r, t in rows])
+        table[f"rule: {name}"] = {"average": tidy(tally.value(FORMULAS["macro2"]))}
+    return table
 
 
 def _all(tally: Tally) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.images import open_image
 from geomag.data.records import Record, read_records
 from geomag.evaluate.score_inputs import Prediction, read_predictions
-from geomag.geometry import BoolMask, Rle, union_of
+from geomag.evaluate.score_referring import size_name
+from geomag.geometry import BoolMask, Rle, mask_area, union_of
 from geomag.io import atomic_path
 from geomag.metrics.masks import resized
 from geomag.metrics.segmentation import overlap
+from geomag.metrics.vqa import is_right
 
 TILE = 256
 """Pixels of a picture's longer side."""
@@ -147,10 +150,36 @@ def draw_all(root: Path, out: Path, *, count: int) -> dict[str, Path]:
         if not (records.is_file() and answers.is_file() and (root / "data" / name).is_dir()):
             continue
         rows = list(read_records(records, splits=benchmark.test_splits[:1]))
-        drawn[name] = contact_sheet(
-            chosen(rows, count),
-            read_predictions(answers),
-            root / "data" / name,
-            out / f"{name}.png",
-        )
+        found = read_predictions(answers)
+        sheets = {name: chosen(rows, count), f"{name} misses": misses(rows, found, count)}
+        for title, shown in sheets.items():
+            path = out / f"{title.replace(' ', '-')}.png"
+            if shown:
+                drawn[title] = contact_sheet(shown, found, root / "data" / name, path)
     return drawn
+
+
+def misses(
+    records: Sequence[Record], predictions: Mapping[str, Prediction], count: int
+) -> list[Record]:
+    """Records answered wrongly, taken in turn from each kind and size so that none crowds out.
+
+    Wrong is IoU below 0.5 for masks and another text than the reference's for one-word answers;
+    captions and descriptions have no wrong answer here.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if _is_miss(record, predictions.get(record.id)):
+            size = size_name(mask_area(record.masks[0]), record) if record.masks else ""
+            groups.setdefault(f"{record.kind} {size}", []).append(record)
+    turns = zip_longest(*(groups[name] for name in sorted(groups)))
+    return [record for turn in turns for record in turn if record is not None][:count]
+
+
+def _is_miss(record: Record, answer: Prediction | None) -> bool:
+    if record.task is Task.REFERRING:
+        mask = answer.masks[0] if answer and answer.masks else None
+        return bool(record.masks) and overlap(mask, record.masks[0]).iou < 0.5
+    if record.task in (Task.VQA, Task.ROC, Task.SCENE):
+        return answer is None or not is_right(answer.text, record.answers[0])
+    return False

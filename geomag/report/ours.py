@@ -11,7 +11,16 @@ from geomag.errors import AnnotationError
 from geomag.io import file_digest, read_json
 from geomag.report.paper import Column
 
-_NEEDED = ("benchmark", "split", "n_records", "protocol", "metrics", "intervals", "counts")
+_NEEDED = (
+    "benchmark",
+    "split",
+    "n_records",
+    "protocol",
+    "metrics",
+    "variants",
+    "intervals",
+    "counts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,10 @@ def _paired(scores: Scores, column: Column) -> str:
 def signed(value: float) -> str:
     """Two decimals with a sign; a true minus, which no spreadsheet takes for a formula.
 
-    >>> signed(1.5), signed(-0.25)
-    ('+1.50', '−0.25')
+    >>> signed(1.5), signed(-0.25), signed(-0.001)
+    ('+1.50', '−0.25', '0.00')
     """
-    return ("+" if value >= 0 else "−") + half_up(abs(value))
+    text = half_up(abs(value))
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "−") + text

@@ -21,6 +21,7 @@ def score(benchmark, profile="sample", **changes):
         "n_records": 140,
         "protocol": {"profile": profile, "predictions_sha256": "ab" * 32},
         "metrics": metrics,
+        "variants": {},
         "intervals": {name: [0.25, 0.75] for name in metrics},
         "baselines": {
             "all_foreground": dict.fromkeys(metrics, 0.03),

@@ -5,11 +5,21 @@ import pytest
 from PIL import Image
 
 from geomag.data.benchmarks import Split, Task
-from geomag.data.records import Record
+from geomag.data.records import Record, write_records
 from geomag.errors import ImageError
 from geomag.evaluate.score_inputs import Prediction
 from geomag.geometry import encode_mask
-from geomag.report.gallery import chosen, contact_sheet, outline, plain, tile, words
+from geomag.io import write_jsonl
+from geomag.report.gallery import (
+    chosen,
+    contact_sheet,
+    draw_all,
+    misses,
+    outline,
+    plain,
+    tile,
+    words,
+)
 
 
 def square(y, x):
@@ -76,3 +86,27 @@ def test_chosen_records_are_spread_and_repeatable(record):
     rows = list(range(100))
     assert chosen(rows, 4) == [0, 25, 50, 75]
     assert chosen(rows[:3], 4) == [0, 1, 2]
+
+
+def test_misses_are_taken_in_turn_from_each_kind(record):
+    from dataclasses import replace
+
+    rows = [
+        replace(record, id=f"{kind}{i}", kind=kind) for kind in ("dam", "ship") for i in range(3)
+    ]
+    found = {r.id: Prediction(masks=record.masks) for r in rows if r.id in ("ship0", "dam2")}
+    found["ship1"] = Prediction(masks=(square(64, 64),))
+    assert [r.id for r in misses(rows, found, 3)] == ["dam0", "ship1", "dam1"]
+    assert misses(rows, {r.id: Prediction(masks=record.masks) for r in rows}, 3) == []
+
+
+def test_project_pictures_are_drawn_where_all_three_inputs_are(tmp_path, record):
+    assert draw_all(tmp_path, tmp_path / "out", count=2) == {}
+    (tmp_path / "data" / "rrsis_d").mkdir(parents=True)
+    (tmp_path / "a.png").rename(tmp_path / "data" / "rrsis_d" / "a.png")
+    write_records(tmp_path / "artifacts" / "records" / "rrsis_d" / "records.jsonl", [record])
+    answers = tmp_path / "artifacts" / "predictions" / "rrsis_d" / "magcrop.jsonl"
+    write_jsonl(answers, [{"id": "7", "masks": []}])
+    drawn = draw_all(tmp_path, tmp_path / "out", count=2)
+    assert sorted(drawn) == ["rrsis_d", "rrsis_d misses"]
+    assert drawn["rrsis_d misses"].name == "rrsis_d-misses.png"

@@ -1,0 +1,112 @@
+"""Properties of whole scores: order, shards, extremes, a new benchmark."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from geomag.bench.score import SIZES, made_up
+from geomag.config.schema import ScoreConfig
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Split, Task
+from geomag.data.records import Record
+from geomag.evaluate import score_referring, score_scenes, score_vqa
+from geomag.evaluate.score import score
+from geomag.evaluate.score_inputs import Joined, Prediction
+from geomag.evaluate.score_tools import Tools
+from geomag.metrics.segmentation import Overlap, formulas, overlap_tally
+from tests.evaluate.score_cases import lay
+
+SCORERS = {
+    "refsegrs": score_referring.evaluate,
+    "rsvqa_lr": score_vqa.evaluate,
+    "aid": score_scenes.evaluate,
+}
+
+
+def joined(name, count):
+    rows = [row for row, _ in zip(made_up(name), range(count), strict=False)]
+    answers = [
+        Prediction(a.get("text", ""), tuple(a.get("masks", ())), tuple(a.get("phrases", ())))
+        for _, a in rows
+    ]
+    return Joined(tuple(r for r, _ in rows), tuple(answers))
+
+
+def metrics(name, part):
+    return SCORERS[name](part, Tools(), extras=False).metrics()
+
+
+@pytest.mark.parametrize("name", sorted(SCORERS))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**31))
+def test_the_order_of_records_does_not_matter(name, seed):
+    part = joined(name, 40)
+    order = np.random.default_rng(seed).permutation(len(part.records))
+    mixed = Joined(tuple(part.records[i] for i in order), tuple(part.predictions[i] for i in order))
+    assert metrics(name, mixed) == pytest.approx(metrics(name, part), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_truth_scores_one_and_silence_scores_zero(name):
+    part = joined(name, 60)
+    truth = tuple(Prediction((r.answers or ("",))[0], r.masks) for r in part.records)
+    found = metrics(name, Joined(part.records, truth))
+    assert set(found.values()) == {1.0}
+    silent = metrics(name, Joined(part.records, (None,) * len(part.records)))
+    assert set(silent.values()) == {0.0}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from("abc")),
+        min_size=2,
+        max_size=30,
+    ),
+    st.integers(1, 29),
+)
+def test_shards_merge_to_one_pass(rows, cut):
+    overlaps = [Overlap(min(a, b), max(a, b)) for a, b, _ in rows]
+    images = [image for _, _, image in rows]
+    whole = overlap_tally(overlaps, images)
+    parts = [overlap_tally(overlaps[s], images[s]) for s in (slice(cut), slice(cut, None))]
+    merged = parts[1].merge(parts[0])
+    for formula in formulas().values():
+        assert merged.value(formula) == pytest.approx(whole.value(formula), nan_ok=True)
+
+
+def test_made_up_sets_have_the_protocols_sizes():
+    assert sum(n for parts in SIZES.values() for _, n, _ in parts) == 394_844
+    for name in ("ucm_captions", "sydney_captions"):
+        rows = list(made_up(name))
+        assert len(rows) == SIZES[name][0][1]
+        assert all(len(record.answers) == 5 for record, _ in rows)
+    small = list(made_up("rsvqa_hr", 0.001))
+    assert {r.split for r, _ in small} == {Split.TEST, Split.TEST_PHILI}
+    assert len({r.id for r, _ in small}) == len(small)
+
+
+def test_a_new_benchmark_is_one_entry(tmp_path, monkeypatch):
+    toy = Benchmark(
+        name="toy", title="Toy", task=Task.SCENE, granularity=Granularity.IMAGE, trains=False
+    )
+    monkeypatch.setitem(BENCHMARKS, "toy", toy)
+    rows = [
+        Record(
+            benchmark="toy",
+            id=f"{label}/{i}.png",
+            split=Split.TEST,
+            task=Task.SCENE,
+            image=f"{label}/{i}.png",
+            width=8,
+            height=8,
+            answers=(label,),
+            kind=label,
+        )
+        for label in ("cat", "dog")
+        for i in range(2)
+    ]
+    _, file = lay(tmp_path, rows, [{"id": r.id, "text": "A dog."} for r in rows])
+    found = score("toy", file, rows, Tools(config=ScoreConfig(resamples=20))).score
+    assert found["benchmark"] == "toy"
+    assert found["metrics"]["accuracy"] == 0.0
+    assert found["variants"]["lenient"]["accuracy"] == 0.5
