@@ -71,11 +71,17 @@ def _progress(name: str, instance: dg.DagsterInstance) -> Iterator[tuple[str, bo
         elif event.event_type == kind.STEP_SUCCESS:
             yield f"  done    {stage:<36}{time.monotonic() - started[stage]:7.1f} s", True
         elif event.event_type == kind.STEP_FAILURE:
-            yield f"  FAILED  {stage}\n{event.step_failure_data.error_display_string}", False
+            yield f"  FAILED  {stage}\n{_why(event)}", False
         elif event.event_type == kind.STEP_SKIPPED:
             yield f"  skipped {stage}", False
         elif event.event_type == kind.PIPELINE_FAILURE:
             yield f"{event.message} (Dagster run {run.run_id})", False
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    """What the stage said; the stack of our own code only where it said nothing."""
+    told = event.step_failure_data.user_failure_data
+    return str(told.description if told else event.step_failure_data.error_display_string)
 
 
 @contextmanager
