@@ -79,7 +79,7 @@ class EncoderConfig:
     image_px: int = 256
     """Side of the square input; 1024 for the real SAM2."""
     embed_dim: int = 16
-    neck_width: int = 64
+    neck_width: int = 128
     """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
     input: Literal["adjusted", "original", "crop"] = "adjusted"
     """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
@@ -113,15 +113,17 @@ class BaseConfig:
     """Training of the tiny base models on scenes of their own (sample profile only)."""
 
     n_scenes: int = 1600
-    steps: int = 300
-    """Updates of the lessons of the VLM."""
     look_steps: int = 400
     """Updates of the dense labels that teach the VLM's tower to see."""
+    read_steps: int = 260
+    """Updates of the text-only phase that teaches the language model what a question names."""
+    steps: int = 360
+    """Updates of the lessons, where the VLM looks and answers."""
     batch: int = 16
     """Images per update of the lessons, five questions each."""
-    lr: float = 1.0e-3
+    lr: float = 1.5e-3
     sam_look_steps: int = 300
-    sam_steps: int = 500
+    sam_steps: int = 400
     """Updates of the promptable segmentation of the SAM2-class model."""
     save_every: int = 200
     alignment: float = 1.0

@@ -84,7 +84,7 @@ SHORT_SCENE = "Name the {x} scene class of this image."
 PROBE: Mapping[ProbePrompt, str] = {
     "task": "{task}",
     "short": "{task} Answer with a single word or short phrase.",
-    "where": "Where is {x} in this image? Answer with a single word or short phrase.",
+    "where": "Where is {x}?",
 }
 """What the Eq 4 probe asks (model protocol 3.2): a mask prompt's first token says little."""
 

@@ -58,11 +58,12 @@ def tiny_llava(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlavaForConditionalGeneration(llava)
+        with torch.no_grad():
+            for layer in model.model.language_model.layers:
+                # queries start out looking for keys like themselves
+                layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
     embeddings = model.model.vision_tower.embeddings
     with torch.no_grad():
-        for layer in model.model.language_model.layers:
-            # queries start out looking for keys like themselves
-            layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
         embeddings.position_embedding.weight[1:] = place_code(
             config.image_px // config.patch_px, config.vision_width
         )

@@ -25,7 +25,7 @@ from geomag.model.weights import pin_base, sample_encoder, save_base
 from geomag.train.base_dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
-from geomag.train.base_vlm import Lessons
+from geomag.train.base_vlm import Lessons, Reading
 from geomag.train.loop import LoopSettings, Stopped, train
 
 Log = Callable[[str], None]
@@ -104,6 +104,9 @@ def _train_vlm(profile: Profile, work: Path) -> None:
     tokenizer.save_pretrained(work / "tokenizer")
     vlm = _untrained_vlm(profile, tokenizer)
     _fit(_dense_vlm(vlm, scenes, config.seed), profile, work, "look", config.look_steps, batch=32)
+    _fit(
+        Reading(vlm, scenes, seed=config.seed), profile, work, "read", config.read_steps, batch=128
+    )
     lessons = Lessons(vlm, scenes, alignment=config.alignment, seed=config.seed)
     _fit(lessons, profile, work, "lessons", config.steps, batch=config.batch)
     torch.save(vlm.llava.state_dict(), work / "weights.pt")
@@ -181,7 +184,7 @@ def _fit(job: Any, profile: Profile, work: Path, phase: str, steps: int, *, batc
         steps=steps,
         batch=batch,
         micro_batch=batch,
-        lr=config.lr if phase != "look" else 2 * config.lr,
+        lr=config.lr,
         warmup=min(50, max(1, steps // 10)),
         seed=config.seed,
         save_every=config.save_every,

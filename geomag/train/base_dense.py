@@ -20,7 +20,8 @@ from geomag.seeds import generator
 
 CATEGORIES = tuple(dict.fromkeys((*DIOR, *LAND_USE)))
 COLOURS = ("red", "blue", "yellow", "white", "green", "orange", "black", "grey")
-N_LABELS = len(CATEGORIES) + len(COLOURS)
+LABELS = (*CATEGORIES, *COLOURS)
+N_LABELS = len(LABELS)
 POSITIVE_WEIGHT = 4.0
 
 

@@ -20,7 +20,7 @@ from geomag.data.draw.scene import Scene, SceneObject, draw_objects
 from geomag.data.prompts import PROBE, TRAINING, box_text, short_scene
 from geomag.geometry import PixelBox
 from geomag.seeds import generator
-from geomag.train.base_dense import DenseLabels, dense_labels
+from geomag.train.base_dense import LABELS, DenseLabels, dense_labels
 from geomag.train.base_sam import SegmentationScene
 
 SIZES_PX = (256, 448, 448)
@@ -39,6 +39,10 @@ class Lesson:
     answer: str
     target: int | None = None
     """Index of the object it is about; None when it is about the whole scene."""
+    names: tuple[int, ...] = ()
+    """Labels (`base_dense`) that the question names."""
+    centre: tuple[float, float] | None = None
+    """Centre, in [-1, 1], of the box that the question gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,12 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
         y = _centre(thing.box.y0, thing.box.y1, height)
         if (expression := refer(scene, rng, index=index)) is not None:
             phrase = expression.text.removesuffix(".").rstrip()
-            lessons.append(Lesson(PROBE["where"].format(x=phrase), f"{x}, {y}", index))
+            asked = PROBE["where"].format(x=phrase)
+            lessons.append(Lesson(asked, f"{x}, {y}", index, names=_named(phrase)))
         box = box_text(thing.box, width=width, height=height)
-        lessons.append(Lesson(_wording(Task.ROC, rng).format(x=box), thing.category, index))
+        middle = (2 * float(x) - 1, 2 * float(y) - 1)
+        asked = _wording(Task.ROC, rng).format(x=box)
+        lessons.append(Lesson(asked, thing.category, index, centre=middle))
     for question in questions(scene, rng, n=6, kinds=("presence", "comp", "count")):
         lessons.append(Lesson(_wording(Task.VQA, rng).format(x=question.text), question.answer))
     plain = describe(scene, rng).text
@@ -120,6 +127,12 @@ def _place_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
     for question in questions(scene, rng, n=2, kinds=("rural_urban",)):
         lessons.append(Lesson(_wording(Task.VQA, rng).format(x=question.text), question.answer))
     return lessons
+
+
+def _named(phrase: str) -> tuple[int, ...]:
+    """Labels whose words stand in a phrase."""
+    words = phrase.lower()
+    return tuple(i for i, label in enumerate(LABELS) if label in words)
 
 
 def _wording(task: Task, rng: np.random.Generator) -> str:

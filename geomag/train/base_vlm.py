@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from geomag.data.prompts import frame
 from geomag.model.turns import Turn, pack_turns
@@ -20,6 +20,7 @@ from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.seeds import generator
 from geomag.train.alignment import cell_targets, row_attention
+from geomag.train.base_dense import LABELS
 from geomag.train.base_scenes import BaseScene, Lesson
 from geomag.train.losses import alignment_loss, answer_loss
 
@@ -37,6 +38,86 @@ class Row:
     sides: tuple[float, float | None]
 
 
+class Gather(nn.Module):
+    """What the predicting row must know before it looks: the names and the place asked for.
+
+    Read off the last layer's input by cosine with the names' own words (`base_dense`), so that
+    attention can find the patches that point the same way; thrown away after training.
+    """
+
+    def __init__(self, vlm: Vlm, *, seed: int) -> None:
+        super().__init__()
+        self._table = [vlm.llava.get_input_embeddings().weight]  # in a list: not a submodule's
+        self._ids = [torch.tensor(vlm.ids(name)) for name in LABELS]
+        self.sharpness = nn.Parameter(torch.tensor([10.0, -4.0]))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.place = nn.Linear(vlm.width, 2)
+
+    def forward(self, rows: Tensor, lessons: Sequence[Lesson]) -> Tensor:
+        """Loss over rows ``[T, D]``: names of those that name something, centres of boxes."""
+        table = self._table[0]
+        words = F.normalize(torch.stack([table[ids].mean(0) for ids in self._ids]), dim=1)
+        scale, bias = self.sharpness
+        said = F.normalize(rows, dim=1) @ words.T * scale + bias
+        named = torch.zeros_like(said)
+        centre = rows.new_zeros(len(rows), 2)
+        for t, lesson in enumerate(lessons):
+            named[t, list(lesson.names)] = 1
+            if lesson.centre is not None:
+                centre[t] = rows.new_tensor(lesson.centre)
+        names = torch.tensor([bool(lesson.names) for lesson in lessons], device=rows.device)
+        boxes = torch.tensor([lesson.centre is not None for lesson in lessons], device=rows.device)
+        loss = rows.new_zeros(())
+        if bool(names.any()):
+            weight = said.new_tensor(len(LABELS) / 4)
+            loss = loss + F.binary_cross_entropy_with_logits(
+                said[names], named[names], pos_weight=weight
+            )
+        if bool(boxes.any()):
+            loss = loss + (self.place(rows[boxes]) - centre[boxes]).abs().sum(1).mean()
+        return loss
+
+
+class Reading:
+    """Job: know what a question names and which place it gives, before there is an image.
+
+    Text alone is short, so this part is cheap; learned among image tokens it is what holds
+    everything else up.
+    """
+
+    def __init__(self, vlm: Vlm, scenes: Sequence[BaseScene], *, seed: int) -> None:
+        self._vlm, self._seed = vlm, seed
+        self._gather = Gather(vlm, seed=seed)
+        lessons = [lesson for scene in scenes for lesson in scene.lessons]
+        self._lessons = [x for x in lessons if x.names or x.centre is not None]
+        self._nothing = torch.zeros(0, vlm.width)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The language model below its last layer, and the heads."""
+        last = len(self._vlm.language_model.layers) - 1
+        found = {
+            name: tensor
+            for name, tensor in self._vlm.language_model.named_parameters()
+            if not name.startswith((f"layers.{last}.", "norm."))
+        }
+        return {**found, **{f"gather.{k}": v for k, v in self._gather.named_parameters()}}
+
+    def batch(self, update: int, size: int) -> list[Lesson]:
+        """Lessons of an update."""
+        rng = generator(self._seed, "reading", update)
+        return [self._lessons[i] for i in rng.integers(0, len(self._lessons), size)]
+
+    def losses(self, samples: Sequence[Lesson]) -> dict[str, Tensor]:
+        """Names and places read off the last prompt position below the last layer."""
+        prompts = [self._vlm.ids(frame(lesson.prompt)) for lesson in samples]
+        packed = self._vlm.pack(prompts, [self._nothing] * len(samples))
+        with self._vlm.last_layer_input() as caught:
+            self._vlm.states(packed)
+        gathered = self._gather(caught["x"][:, -1], samples)
+        return {"total": gathered, "gather": gathered}
+
+
 class Lessons:
     """Job: answer questions about drawn scenes, and look at what they are about."""
 
@@ -50,6 +131,7 @@ class Lessons:
         self._patch = vlm.llava.config.vision_config.patch_size
         self._native = vlm.llava.config.vision_config.image_size
         self._tokens: dict[str, list[int]] = {}
+        self._gather = Gather(vlm, seed=seed)
         framed = vlm.ids(frame(""))
         self._head = framed[: framed.index(vlm.image_id)]
 
@@ -57,11 +139,12 @@ class Lessons:
         """Everything but the tower's unread last layer and its pooler."""
         last = len(self._vlm.llava.model.vision_tower.encoder.layers) - 1
         idle = ("post_layernorm", f"encoder.layers.{last}.")
-        return {
+        found = {
             name: tensor
             for name, tensor in self._vlm.llava.named_parameters()
             if not any(word in name for word in idle)
         }
+        return {**found, **{f"gather.{k}": v for k, v in self._gather.named_parameters()}}
 
     def batch(self, update: int, size: int) -> list[Row]:
         """Rows of an update; all share the sides of their views."""
@@ -95,7 +178,10 @@ class Lessons:
                 mask = samples[r].scene.segmentation.masks[lesson.target]
                 target[t, columns[r]] = torch.from_numpy(self._cells(mask, boxes[r]))
         aligned = alignment_loss(attention, target)
-        return {"total": ce + self._alignment * aligned, "ce": ce, "alignment": aligned}
+        rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
+        gathered = self._gather(rows, [lesson for _, lesson in lessons])
+        total = ce + self._alignment * (aligned + gathered)
+        return {"total": total, "ce": ce, "alignment": aligned, "gather": gathered}
 
     def _views(self, samples: Sequence[Row]) -> tuple[list[Tensor], list[list[tuple[Any, int]]]]:
         """Visual tokens per row, and each row's views as (unit box, tokens per side)."""
