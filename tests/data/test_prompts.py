@@ -1,7 +1,5 @@
 """Prompts: the region protocol's rounding numbers, escaping (fault 23), one wording to evaluate."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +12,7 @@ from geomag.geometry import PixelBox
 
 
 def record(task: Task, text: str = "", **fields: object) -> Record:
-    values = {"benchmark": "b", "id": "1", "split": Split.TEST, "image": "1.png"}
+    values = {"benchmark": "aid", "id": "1", "split": Split.TEST, "image": "1.png"}
     return Record(**values, width=800, height=800, task=task, text=text, **fields)
 
 
@@ -90,7 +88,9 @@ def test_scenes_list_their_classes_unless_the_short_wording_is_asked_for():
     assert listed == (
         "Which scene is this: airport, bare land? Answer with one of these names only."
     )
-    assert prompts.evaluation_prompt(asked, scene="short") == prompts.short_scene(asked.benchmark)
+    assert prompts.evaluation_prompt(asked, scene="short") == (
+        "Name the AID scene class of this image."
+    )
 
 
 def test_every_task_trains_on_four_wordings_and_evaluates_on_the_first():
