@@ -1,6 +1,7 @@
 """One asset per DVC stage; its body runs the stage and reports what ``dvc.lock`` recorded."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import dagster as dg
 import yaml
 
 from geomag_dagster.checks import check_output, check_refused_records, check_specs
-from geomag_dagster.compute import compute
+from geomag_dagster.compute import CPUS, GPUS, compute
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.metadata import describe
 from geomag_dagster.naming import DATA, asset_key, group_name, upstream_keys
@@ -67,7 +68,7 @@ def stage_asset(
 ) -> dg.AssetsDefinition:
     """The asset of one stage: as many keys as the stage has outputs, made by one process."""
     keys = {out: key for out in stage.outs if (key := asset_key(out))}
-    uses_gpu = op_tags["geomag/gpus"] != "0"
+    uses_gpu = op_tags[GPUS] != "0"
 
     @dg.multi_asset(
         name=stage.name.replace("@", "__").replace("-", "__"),
@@ -92,7 +93,7 @@ def stage_asset(
     )
     def run_stage(context: dg.AssetExecutionContext, dvc: DvcResource) -> Iterator[Any]:
         try:
-            result = dvc.run(stage, extra_env=_step_env(context, uses_gpu=uses_gpu))
+            result = dvc.run(stage, extra_env=_step_env(context, op_tags))
         except dg.Failure:
             yield from check_refused_records(stage, root=Path(dvc.root))
             raise
@@ -139,17 +140,19 @@ def code_version(stage: Stage, root: Path) -> str:
 
 
 def _compute_of(stage: Stage, *, on_gpu: bool) -> dict[str, Any]:
-    if stage.group not in GPU_STAGES:
-        return compute(cpus=1, memory="2Gi")
-    if on_gpu:
+    if on_gpu and stage.group in GPU_STAGES:
         return compute(gpus=1, cpus=8, memory="64Gi")
-    return compute(cpus=2 if stage.group in {"base", "train"} else 1, memory="4Gi")
+    # One thread everywhere: sums in another order would give other weights than `dvc repro` does.
+    return compute(cpus=1, memory="4Gi")
 
 
-def _step_env(context: dg.AssetExecutionContext, *, uses_gpu: bool) -> dict[str, str]:
-    """What the stage's MLflow run is tagged with; and no GPU for a stage that asked for none."""
-    names = {
+def _step_env(context: dg.AssetExecutionContext, op_tags: dict[str, Any]) -> dict[str, str]:
+    """What the stage's MLflow run is tagged with, its threads, and no GPU if it asked for none."""
+    threads = str(min(int(op_tags[CPUS]), os.cpu_count() or 1))
+    found = {
         "GEOMAG_RUN_ID": context.run.run_id,
         "GEOMAG_STEP_KEY": context.op_execution_context.op_handle.name,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
     }
-    return names if uses_gpu else {**names, "CUDA_VISIBLE_DEVICES": ""}
+    return found if op_tags[GPUS] != "0" else {**found, "CUDA_VISIBLE_DEVICES": ""}

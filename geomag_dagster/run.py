@@ -63,13 +63,18 @@ def _progress(name: str, instance: dg.DagsterInstance) -> Iterator[tuple[str, bo
         job_def=job.get_definition(), run_config=QUIET, job_code_origin=job.get_python_origin()
     )
     started: dict[str, float] = {}
+    ran: set[str] = set()
     kind = dg.DagsterEventType
     for event in execute_run_iterator(job, run, instance):
         stage = (event.step_key or "").replace("__", " ")
         if event.event_type == kind.STEP_START:
             started.setdefault(stage, time.monotonic())
+        elif event.event_type == kind.ASSET_MATERIALIZATION:
+            if event.step_materialization_data.materialization.metadata["command ran"].value:
+                ran.add(stage)
         elif event.event_type == kind.STEP_SUCCESS:
-            yield f"  done    {stage:<36}{time.monotonic() - started[stage]:7.1f} s", True
+            seconds = time.monotonic() - started[stage]
+            yield f"  {'done   ' if stage in ran else 'current'} {stage:<36}{seconds:7.1f} s", True
         elif event.event_type == kind.STEP_FAILURE:
             yield f"  FAILED  {stage}\n{_why(event)}", False
         elif event.event_type == kind.STEP_SKIPPED:

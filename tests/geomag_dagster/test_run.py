@@ -1,0 +1,92 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from geomag.data.benchmarks import BENCHMARKS
+from geomag.versions import read_lock
+from geomag_dagster.project import known_version, prepare
+from tests.geomag_dagster.test_supervise import wait_for
+from tests.geomag_dagster.toy import LINE, make_project
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
+
+
+def command(root: Path) -> dict:
+    """How `make sample` starts, but on a toy line."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("DAGSTER_HOME", "PYTHONPATH")}
+    return {
+        "args": [sys.executable, "-m", "geomag_dagster.run"],
+        "cwd": root,
+        "env": {**environment, "PYTHONPATH": str(ROOT)},
+        "text": True,
+    }
+
+
+@pytest.fixture
+def line(tmp_path) -> Path:
+    make_project(tmp_path)
+    for name in BENCHMARKS:
+        (tmp_path / "data" / name).mkdir(exist_ok=True)
+        (tmp_path / "data" / name / "labels.txt").write_text(f"a scene of {name}")
+    return tmp_path
+
+
+def test_one_command_makes_the_line_and_the_next_finds_nothing_to_do(line):
+    first = subprocess.run(**command(line), capture_output=True, check=True)
+    assert "done    train" in first.stdout
+    assert "aid test, magcrop: 38 records" in first.stdout
+    second = subprocess.run(**command(line), capture_output=True, check=True)
+    steps = [row.split()[0] for row in second.stdout.splitlines() if row.startswith("  ")]
+    assert steps == ["current"] * 3
+    with dg.DagsterInstance.from_config(str(line / ".dagster" / "home")) as instance:
+        locked = read_lock(line)["score@aid"]["outs"][0]["md5"]
+        assert known_version(instance, dg.AssetKey(["scores", "aid"])) == locked
+        assert known_version(instance, dg.AssetKey(["data", "resisc45"]))
+        assert len(instance.get_runs()) == 2
+    dvc = [sys.executable, "-m", "dvc", "repro"]
+    done = subprocess.run(dvc, cwd=line, capture_output=True, text=True, check=True)
+    assert "Data and pipelines are up to date" in done.stdout
+
+
+def test_a_failed_stage_is_named_with_its_own_words_and_the_exit_code_is_1(line):
+    (line / "data" / "aid" / "labels.txt").write_text("bad, refused")
+    done = subprocess.run(**command(line), capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "FAILED  validate aid" in done.stdout
+    assert "records refused" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_f39_a_killed_run_leaves_no_orphan_stage(line):
+    stage = {"cmd": "python tool.py wait started gate artifacts/models/base"}
+    stage["outs"] = ["artifacts/models/base"]
+    pipeline = {**LINE, "stages": {"base": stage}}
+    make_project(line / "waits", pipeline)
+    root = line / "waits"
+    for name in BENCHMARKS:
+        (root / "data" / name).mkdir(exist_ok=True)
+        (root / "data" / name / "labels.txt").write_text("")
+    process = subprocess.Popen(**command(root), stdout=subprocess.DEVNULL)
+    wait_for((root / "started").exists, 120)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    def has_stopped() -> bool:
+        # the supervisor's log ends with DVC's word on the command it saw interrupted
+        log = root / "work" / "logs" / "base.log"
+        return "failed to reproduce" in log.read_text() or "Interrupted" in log.read_text()
+
+    wait_for(has_stopped, 120)
+    assert not (root / "artifacts" / "models" / "base").exists()
+
+
+def test_a_profile_with_downloads_is_told_which_are_missing(tmp_path):
+    make_project(tmp_path)
+    with pytest.raises(Exception, match=r"no rrsis_d, .*geomag data check"):
+        prepare(tmp_path, profile_source="downloads")
