@@ -7,19 +7,18 @@ import numpy as np
 from geomag.evaluate.score_inputs import Joined
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
 from geomag.metrics.caption import Captions, caption_formulas, caption_tally, sanitise
-from geomag.metrics.vqa import first_line
 
 
 def warm(parts: Sequence[Joined], tools: Tools) -> None:
     """Run Java once for all sets of predictions."""
-    texts = [first_line(text) for part in parts for text in part.texts]
+    texts = [text for part in parts for text in part.texts]
     references = [record.answers for part in parts for record in part.records]
     tools.meteor(tools.captions(texts, references))
 
 
 def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
     """Corpus scores; a missing prediction is an empty sentence, never left out."""
-    texts = [first_line(text) for text in joined.texts]
+    texts = joined.texts
     captions = tools.captions(texts, [record.answers for record in joined.records])
     meteor = tools.meteor(captions)
     names = [record.id for record in joined.records]

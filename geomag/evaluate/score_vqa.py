@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from geomag.data.records import Record
 from geomag.evaluate.score_inputs import Joined
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
@@ -10,6 +12,7 @@ from geomag.metrics.peers import RULES
 from geomag.metrics.tally import Tally
 from geomag.metrics.vqa import (
     FORMULAS,
+    TYPES,
     Verdict,
     is_parsed,
     is_right,
@@ -65,11 +68,15 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
 
 def _peers(rows: Sequence[tuple[Record, str]]) -> dict[str, dict[str, float | None]]:
     """The same answers under each published scorer's rule, macro2."""
+    seen = Counter((r.kind, text, r.answers[0]) for r, text in rows)
     table = {}
     for name, rule in RULES.items():
-        known = {pair: rule(*pair) for pair in {(text, r.answers[0]) for r, text in rows}}
-        tally = vqa_tally([Verdict(r.kind, r.image, known[t, r.answers[0]]) for r, t in rows])
-        table[f"rule: {name}"] = {"average": tidy(tally.value(FORMULAS["macro2"]))}
+        sums = {f"{column}_{kind}": np.zeros(()) for kind in TYPES for column in ("n", "right")}
+        for (kind, text, answer), times in seen.items():
+            if kind in TYPES:
+                sums[f"n_{kind}"] = sums[f"n_{kind}"] + times
+                sums[f"right_{kind}"] = sums[f"right_{kind}"] + times * rule(text, answer)
+        table[f"rule: {name}"] = {"average": tidy(FORMULAS["macro2"](sums))}
     return table
 
 

@@ -140,6 +140,9 @@ def test_vqa_worked_example_with_a_missing_answer(tmp_path):
     assert variants["strict"]["count"] == 1.0
     assert variants["strict"]["area"] is None
     assert variants["lenient"]["average"] == 0.625
+    # "Yes, no." holds every word of either answer; nothing at all is a part of either
+    assert variants["rule: EarthDial"]["average"] == pytest.approx((1 + 5 / 6) / 2)
+    assert variants["rule: LHRS-Bot"]["average"] == pytest.approx((0.75 + 4 / 6) / 2)
     assert found["counts"]["missing"] == 1
     assert found["counts"]["unparsed"] == 4
     assert found["counts"]["n"] == {"comp": 6, "count": 1, "presence": 4, "rural_urban": 2}
