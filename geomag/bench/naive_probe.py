@@ -33,7 +33,7 @@ def causal_mask(inputs: ProbeInputs) -> Tensor:
 def _forward(source: AttentionSource, inputs: ProbeInputs) -> tuple[tuple[Tensor, ...], Tensor]:
     """Attention ``[B, heads, S, S]`` of every layer, and the last position's logits."""
     mask = inputs.attention_mask
-    out = source.language(
+    out = source.language_model(
         inputs_embeds=inputs.embeds.detach().requires_grad_(True),
         attention_mask=causal_mask(inputs) if mask is None else mask,
         output_attentions=True,
@@ -52,7 +52,7 @@ def naive_gradients(
     source: AttentionSource, inputs: ProbeInputs, *, layer: int, loss: Loss = "log_p"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Attention and dL/dA of one layer, both ``[B, heads, S, S]``, and the greedy targets."""
-    with _eager(source.language):
+    with _eager(source.language_model):
         attentions, logits = _forward(source, inputs)
         targets = logits.argmax(dim=-1)
         value = _objective(logits, targets, loss)
@@ -62,7 +62,7 @@ def naive_gradients(
 
 def naive_backward(source: AttentionSource, inputs: ProbeInputs) -> tuple[Tensor, Tensor]:
     """Last layer's attention and gradient by ``backward()``, which fills every weight's too."""
-    with _eager(source.language):
+    with _eager(source.language_model):
         attentions, logits = _forward(source, inputs)
         attentions[-1].retain_grad()
         _objective(logits, logits.argmax(dim=-1), "log_p").backward()

@@ -50,7 +50,7 @@ class ProbeCase:
 class LanguageModel:
     """A randomly initialised Llama with its head: cost does not depend on weights."""
 
-    language: nn.Module
+    language_model: nn.Module
     lm_head: nn.Module
 
 
@@ -82,7 +82,8 @@ def action(case: ProbeCase) -> Callable[[LanguageModel, ProbeInputs], object]:
 
     @torch.no_grad()
     def prefill(source: LanguageModel, inputs: ProbeInputs) -> object:
-        states = source.language(inputs_embeds=inputs.embeds, use_cache=False).last_hidden_state
+        out = source.language_model(inputs_embeds=inputs.embeds, use_cache=False)
+        states = out.last_hidden_state
         return source.lm_head(states[:, -1])
 
     actions: dict[str, Callable[[LanguageModel, ProbeInputs], object]] = {
@@ -103,7 +104,7 @@ def measure(case: ProbeCase) -> dict[str, Any]:
     before = _reset_peak(case.device)
     seconds, peak = [], 0
     for number in range(case.repeats):
-        source.language.zero_grad(set_to_none=True)
+        source.language_model.zero_grad(set_to_none=True)
         start = time.perf_counter()
         run(source, inputs)
         if case.device != "cpu":

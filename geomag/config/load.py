@@ -1,4 +1,4 @@
-"""YAML to `Profile`: parsed once, unknown keys refused with the nearest name, everything type-checked."""
+"""YAML to `Profile`: parsed once, unknown keys refused with the nearest name, types checked."""
 
 import difflib
 import os

@@ -1,4 +1,4 @@
-"""Every setting, with its unit, its source and its range; the paper's silence is a named setting here."""
+"""Every setting, with its unit, source and range; where the paper is silent stands a name."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +21,7 @@ class DataConfig:
     scale: float = 1.0
     """Multiplies the record counts of the drawn sample; tests use less."""
     accept_count: tuple[str, ...] = ()
-    """Benchmarks whose split counts may differ from the published ones; stamped on their records."""
+    """Benchmarks whose counts may differ from the published ones; stamped on their records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class EncoderConfig:
     """SAM2's Hiera image encoder (frozen) and its neck."""
 
     path: str = ""
-    """Folder or .pt of pretrained SAM2 weights; empty: a tiny encoder is trained by the base stage."""
+    """Folder or .pt of pretrained SAM2 weights; empty: the base stage trains a tiny encoder."""
     image_px: int = 256
     """Side of the square input; 1024 for the real SAM2."""
     embed_dim: int = 16
@@ -212,7 +212,7 @@ class TrainConfig:
         )
         if self.batch % self.micro_batch:
             raise ValueError(
-                f"train.batch {self.batch} is not a multiple of train.micro_batch {self.micro_batch}"
+                f"train.batch {self.batch} is not a multiple of micro_batch {self.micro_batch}"
             )
 
 

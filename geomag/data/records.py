@@ -1,4 +1,4 @@
-"""One record per expression, question, box or image: what every reader yields and every stage reads."""
+"""One record per expression, question, box or image: what readers yield and stages read."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields

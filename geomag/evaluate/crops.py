@@ -9,7 +9,7 @@ from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.images import read_rgb
 from geomag.data.prompts import probe_prompt
 from geomag.data.records import read_records
-from geomag.magcrop.crops import write_heat
+from geomag.magcrop.crops import Heat, write_heat
 from geomag.model.probing import Probed, probe_all
 from geomag.model.weights import load_base
 from geomag.sealed import publish, sealed
@@ -40,7 +40,7 @@ def make_crops(
     vlm, _ = load_base(base, profile)
     records = list(read_records(artifacts / "records" / benchmark / "records.jsonl"))
     out = artifacts / "crops" / benchmark
-    heat = {}
+    heat: dict[str, Heat] = {}
     for start in range(0, len(records), AT_A_TIME):
         part = records[start : start + AT_A_TIME]
         queries = [

@@ -26,7 +26,7 @@ class AttentionSource(Protocol):
     """What the probe asks of a vision-language model; adapters may be attached or disabled."""
 
     @property
-    def language(self) -> nn.Module:
+    def language_model(self) -> nn.Module:
         """A `LlamaModel`: ``layers``, ``norm``, ``rotary_emb``, ``config``."""
         ...
 
@@ -110,7 +110,7 @@ def token_heat(
     Raises:
         ValueError: If the model is training, or its layers disagree on the attention kernel.
     """
-    model = source.language
+    model = source.language_model
     _require_comparable_layers(model)
     mask, first = inputs.attention_mask, layer % len(model.layers)
     with torch.no_grad():

@@ -48,7 +48,8 @@ def trained(models: Path, profile: Profile) -> GeoMag:
     state = load_file(models / "decoder" / "decoder.safetensors")
     load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")
     load_strictly(model.decoder, _part(state, "decoder."), place="decoder.safetensors")
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model
 
 
 def save_trained(model: GeoMag, models: Path) -> dict[str, str]:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geomag.config.schema import Profile
-from geomag.data.prompts import frame
+from geomag.data.prompts import frame, seg_tokens
 from geomag.geometry import BoolMask
 from geomag.model.look import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import find_groups, phrases_of, with_seg_marks
-from geomag.model.tokenizer import seg_tokens
 from geomag.model.vision import cut, unit_box, visual_tokens
 from geomag.model.vlm import Vlm
 

@@ -4,22 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geomag.data.prompts import IMAGE_TOKEN, PHRASE_TOKENS, seg_tokens
 from geomag.errors import WeightsError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of text, not a secret
-PHRASE_TOKENS = ("<p>", "</p>")
-
-
-def seg_tokens(n_seg: int) -> tuple[str, ...]:
-    """Names of one [SEG] group: ``[SEG0] [SEG1] ...``, consecutive in an answer.
-
-    >>> seg_tokens(3)
-    ('[SEG0]', '[SEG1]', '[SEG2]')
-    """
-    return tuple(f"[SEG{n}]" for n in range(n_seg))
 
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int = 1200) -> "PreTrainedTokenizerBase":

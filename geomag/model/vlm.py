@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from geomag.model.tokenizer import IMAGE_TOKEN
+from geomag.data.prompts import IMAGE_TOKEN
 
 IGNORE = -100
 

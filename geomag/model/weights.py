@@ -148,7 +148,8 @@ def sample_encoder(profile: Profile) -> Sam2Parts:
 
 
 def _size_from(tree: dict[str, Any]) -> Sam2Size:
-    return Sam2Size(**{k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
+    return Sam2Size(**values)
 
 
 def _weight_digests(path: Path) -> dict[str, str]:

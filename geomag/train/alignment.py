@@ -69,4 +69,4 @@ def cell_targets(
     part = mask[y0:y1, x0:x1].astype(np.float32)
     cells = cv2.resize(part, (grid, grid), interpolation=cv2.INTER_AREA)
     peak = float(cells.max())
-    return (cells / peak if peak > 0 else cells).reshape(-1)
+    return np.asarray(cells / peak if peak > 0 else cells, dtype=np.float32).reshape(-1)

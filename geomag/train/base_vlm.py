@@ -211,7 +211,7 @@ class Lessons:
         return visual_tokens(self._vlm.llava.model, pixels, torch.tensor(boxes))
 
     def _grid(self, share: float) -> int:
-        return round(self._native * share) // self._patch
+        return int(round(self._native * share) // self._patch)
 
     def _cells(self, mask: NDArray[np.bool_], views: list[tuple[Any, int]]) -> NDArray[np.float32]:
         return np.concatenate([cell_targets(mask, box, grid) for box, grid in views])

@@ -24,7 +24,7 @@ def meta(layers: int, width: int, heads: int, n_tokens: int) -> tuple[Source, Pr
         source = Source(LlamaModel(config).eval(), nn.Linear(width, 32_064, bias=False))
         embeds = torch.empty(1, n_tokens, width)
         columns = torch.zeros(1, n_tokens, dtype=torch.bool)
-    source.language.requires_grad_(False)
+    source.language_model.requires_grad_(False)
     source.lm_head.requires_grad_(False)
     return source, ProbeInputs(embeds, columns)
 
@@ -38,7 +38,7 @@ def flops(run) -> int:
 def ratios(source: Source, inputs: ProbeInputs, middle: int) -> dict[str, float]:
     @torch.no_grad()
     def prefill() -> None:
-        states = source.language(
+        states = source.language_model(
             inputs_embeds=inputs.embeds, attention_mask=causal_mask(inputs), use_cache=False
         ).last_hidden_state
         source.lm_head(states[:, -1])

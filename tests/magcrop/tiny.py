@@ -20,7 +20,7 @@ IMAGE, PAD, VOCABULARY = 4, 3, 300
 class Source:
     """The two parts that the probe asks for."""
 
-    language: nn.Module
+    language_model: nn.Module
     lm_head: nn.Module
 
     @classmethod

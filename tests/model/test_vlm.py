@@ -1,4 +1,4 @@
-"""Vlm against stock LLaVA: tokens, states, generation, ragged batches (model protocol 12.9, 12.13)."""
+"""Vlm against stock LLaVA: tokens, states, generation, ragged rows (model protocol 12.9, 13)."""
 
 import pytest
 import torch
