@@ -15,6 +15,7 @@ from geomag.cli import (
     doctor,
     predict,
     report,
+    runs,
     score,
     train,
 )
@@ -46,6 +47,7 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("convert")(convert.convert)
 app.command("report")(report.report)
+app.command("runs")(runs.runs)
 
 
 def main() -> NoReturn:

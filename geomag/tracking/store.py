@@ -7,7 +7,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,6 +104,19 @@ class Store:
         for run in runs:
             self._insist(functools.partial(end, run.info.run_id))
         return len(runs)
+
+    def search(
+        self, experiments: Iterable[str], query: str, order_by: Iterable[str], limit: int
+    ) -> list[Any]:
+        """Runs of the named experiments that match MLflow's ``query``, at most ``limit``."""
+
+        def found() -> list[Any]:
+            known = map(self._client.get_experiment_by_name, experiments)
+            ids = [one.experiment_id for one in known if one]
+            order = list(order_by)
+            return list(self._client.search_runs(ids, query, 1, limit, order)) if ids else []
+
+        return self._insist(found)
 
     def url(self, run_id: str) -> str:
         """The run's page on the server that ``make ui`` starts."""

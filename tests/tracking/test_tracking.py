@@ -1,5 +1,4 @@
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,36 +9,15 @@ import pytest
 
 from geomag import tracking
 from geomag.tracking.spool import Spool
-from geomag.tracking.store import Store, create_tables
+from geomag.tracking.store import Store
 from tests.geomag_dagster.test_supervise import wait_for
+from tests.tracking.conftest import client
 
 pytestmark = pytest.mark.integration
 
 AWAY = "http://127.0.0.1:9"
 """A port that nothing listens on."""
 SETTINGS = {"train.lr": 0.001, "train.steps": 40}
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """MLflow's migrations take seconds: one database is made and copied."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    create_tables(path)
-    return path
-
-
-@pytest.fixture
-def root(tmp_path, empty_store, monkeypatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow").mkdir()
-    shutil.copy(empty_store, tmp_path / "mlflow" / "mlflow.db")
-    return tmp_path
-
-
-def client(root: Path):
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=tracking.tracking_uri(root))
 
 
 def runs(root: Path, experiment: str):
