@@ -100,6 +100,7 @@ def test_roc_by_hand_and_the_empty_answer(tmp_path, tools):
     assert found["baselines"]["majority_class"]["accuracy"] == 0.25
 
 
+@pytest.mark.integration
 def test_a_covered_cache_needs_no_torch(tmp_path, cache):
     text_vectors(["ship", "dam"], SS_ENCODER, cache)
     code = (
