@@ -7,7 +7,7 @@ and a thread each; the bits do not depend on how many cores there are.
 import json
 import multiprocessing
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
+from geomag.io import value_digest
 from geomag.model.sam2_parts import Sam2Parts, normalise
 from geomag.model.tiny import tiny_llava
 from geomag.model.tokenizer import load_tokenizer, train_tokenizer
@@ -26,6 +27,7 @@ from geomag.train.base_dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
 from geomag.train.base_vlm import Lessons, Reading
+from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.loop import LoopSettings, Stopped, train
 
 Log = Callable[[str], None]
@@ -93,6 +95,16 @@ def _run_job(name: str, profile: Profile, work: Path) -> None:
         raise SystemExit(75) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One job of a base model's training."""
+
+    name: str
+    job: Any
+    steps: int
+    batch: int
+
+
 def _train_vlm(profile: Profile, work: Path) -> None:
     config = profile.base
     side = profile.vlm.image_px
@@ -103,12 +115,15 @@ def _train_vlm(profile: Profile, work: Path) -> None:
     tokenizer = train_tokenizer(corpus(scenes[:TOKENIZER_SCENES]))
     tokenizer.save_pretrained(work / "tokenizer")
     vlm = _untrained_vlm(profile, tokenizer)
-    _fit(_dense_vlm(vlm, scenes, config.seed), profile, work, "look", config.look_steps, batch=32)
-    _fit(
-        Reading(vlm, scenes, seed=config.seed), profile, work, "read", config.read_steps, batch=128
-    )
     lessons = Lessons(vlm, scenes, alignment=config.alignment, seed=config.seed)
-    _fit(lessons, profile, work, "lessons", config.steps, batch=config.batch)
+    phases = [
+        Phase("look", _dense_vlm(vlm, scenes, config.seed), config.look_steps, 32),
+        Phase("read", Reading(vlm, scenes, seed=config.seed), config.read_steps, 128),
+        Phase("lessons", lessons, config.steps, config.batch),
+    ]
+    before = ""
+    for phase in phases:
+        before = _fit(phase, profile, work, before)
     torch.save(vlm.llava.state_dict(), work / "weights.pt")
 
 
@@ -119,12 +134,11 @@ def _train_sam(profile: Profile, work: Path) -> None:
         for i in range(min(SAM_SCENES, config.n_scenes))
     ]
     sam = sample_encoder(profile)
-    _fit(
-        _dense_sam(sam, scenes, config.seed), profile, work, "look", config.sam_look_steps, batch=8
-    )
+    look = Phase("look", _dense_sam(sam, scenes, config.seed), config.sam_look_steps, 8)
+    before = _fit(look, profile, work, "")
     sam.image_encoder.requires_grad_(False)
     points = PointSegmentation(sam, [s.segmentation for s in scenes], seed=config.seed)
-    _fit(points, profile, work, "points", config.sam_steps, batch=8)
+    _fit(Phase("points", points, config.sam_steps, 8), profile, work, before)
     torch.save(sam.state_dict(), work / "weights.pt")
 
 
@@ -177,29 +191,45 @@ def _dense_sam(sam: Sam2Parts, scenes: list[BaseScene], seed: int) -> DensePretr
     )
 
 
-def _fit(job: Any, profile: Profile, work: Path, phase: str, steps: int, *, batch: int) -> None:
-    """One phase with its own checkpoints; a finished phase is only reloaded."""
+def _fit(phase: Phase, profile: Profile, work: Path, before: str) -> str:
+    """One phase with its own checkpoints; a finished phase is only reloaded.
+
+    Args:
+        phase: What to train, and how long.
+        profile: Settings.
+        work: The model's folder of resumable state.
+        before: What the phase before returned; a change there starts this one afresh.
+
+    Returns:
+        A digest of everything that decided the phase's outcome.
+    """
     config = profile.base
     settings = LoopSettings(
-        steps=steps,
-        batch=batch,
-        micro_batch=batch,
+        steps=phase.steps,
+        batch=phase.batch,
+        micro_batch=phase.batch,
         lr=config.lr,
-        warmup=min(50, max(1, steps // 10)),
+        warmup=min(50, max(1, phase.steps // 10)),
         seed=config.seed,
         save_every=config.save_every,
-        log_every=max(1, steps // 10),
+        log_every=max(1, phase.steps // 10),
     )
+    section = "vlm" if work.name == "vlm" else "encoder"
     identity = {
-        "settings": profile_digest(profile, "vlm", "encoder", "base"),
-        "phase": json.dumps(asdict(settings)),
+        "model": profile_digest(profile, section),
+        "scenes": f"{config.n_scenes} of seed {config.seed}",
+        "alignment": str(config.alignment),
+        "phase": json.dumps({"name": phase.name, **asdict(settings)}),
+        "before": before,
     }
 
     def log(step: int, means: dict[str, float]) -> None:
         shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
-        print(f"{work.name} {phase} {step}/{steps}  {shown}", flush=True)  # noqa: T201
-        row = {"phase": phase, "step": step, **{k: round(v, 6) for k, v in means.items()}}
+        print(f"{work.name} {phase.name} {step}/{phase.steps}  {shown}", flush=True)  # noqa: T201
+        row = {"phase": phase.name, "step": step, **{k: round(v, 6) for k, v in means.items()}}
         with (work / "metrics.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
 
-    train(job, settings, checkpoints=work / f"checkpoints-{phase}", identity=identity, log=log)
+    checkpoints = checkpoint_folder(work, phase.name, identity)
+    train(phase.job, settings, checkpoints=checkpoints, identity=identity, log=log)
+    return value_digest(identity)

@@ -23,6 +23,29 @@ COLOURS = ("red", "blue", "yellow", "white", "green", "orange", "black", "grey")
 LABELS = (*CATEGORIES, *COLOURS)
 N_LABELS = len(LABELS)
 POSITIVE_WEIGHT = 4.0
+CODE = 16
+
+
+def place_code(x: Tensor, y: Tensor) -> Tensor:
+    """Sines and cosines of places in [0, 1], ``[..., CODE]``: alike only if they are near."""
+    octaves = torch.pi / 2 * 2.0 ** torch.arange(CODE // 4, dtype=torch.float32)
+    waves = torch.cat([x[..., None] * octaves, y[..., None] * octaves], dim=-1)
+    return torch.cat([waves.sin(), waves.cos()], dim=-1)
+
+
+def code_reader(width: int) -> Tensor:
+    """Fixed directions ``[CODE, width]`` on which patches and questions both write a place.
+
+    The same in every phase, so what a question asks for can be found among the patches.
+    """
+    values = generator("place code", width).normal(size=(width, CODE))
+    return torch.from_numpy(np.linalg.qr(values)[0].T.copy()).float()
+
+
+def read_code(states: Tensor, reader: Tensor) -> Tensor:
+    """The place that states ``[..., D]`` carry, ``[..., CODE]``; their length does not matter."""
+    level = states * states.square().mean(-1, keepdim=True).clamp(min=1e-6).rsqrt()
+    return level @ reader.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,7 @@ class DensePretraining:
         self._tower, self._trainable, self._seed = tower, trainable, seed
         self._images, self._labels = data
         self._words = words
+        self._reader = code_reader(widths[-1])
         self._sharpness = nn.Parameter(torch.tensor([10.0, -4.0]))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -133,8 +157,20 @@ class DensePretraining:
         kinds = self._place(maps[-1].mean((2, 3)))
         known = (place >= 0).sum().clamp(min=1)
         scene = F.cross_entropy(kinds, place, ignore_index=-1, reduction="sum") / known
+        losses = {"what": what, "where": where, "scene": scene}
         total = 10 * what + where + 0.3 * scene
-        return {"total": total, "what": what, "where": where, "scene": scene}
+        if self._words is not None:
+            losses["code"] = self._code_loss(maps[-1])
+            total = total + losses["code"]
+        return {"total": total, **losses}
+
+    def _code_loss(self, features: Tensor) -> Tensor:
+        """How far patches are from saying where they stand."""
+        side = features.shape[-1]
+        centres = (torch.arange(side) + 0.5) / side
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        said = read_code(features.permute(0, 2, 3, 1), self._reader)
+        return F.mse_loss(said, place_code(x, y).expand_as(said))
 
     def _by_words(self, features: Tensor) -> Tensor:
         assert self._words is not None

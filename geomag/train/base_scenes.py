@@ -15,12 +15,12 @@ from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
 from geomag.data.draw.captions import captions
 from geomag.data.draw.language import describe, refer
 from geomag.data.draw.places import PLACE_KINDS, draw_place, place_of
-from geomag.data.draw.questions import questions
+from geomag.data.draw.questions import Question, questions
 from geomag.data.draw.scene import Scene, SceneObject, draw_objects
 from geomag.data.prompts import PROBE, TRAINING, box_text, short_scene
 from geomag.geometry import PixelBox
 from geomag.seeds import generator
-from geomag.train.base_dense import LABELS, DenseLabels, dense_labels
+from geomag.train.base_dense import CATEGORIES, LABELS, DenseLabels, dense_labels
 from geomag.train.base_sam import SegmentationScene
 
 SIZES_PX = (256, 448, 448)
@@ -37,12 +37,12 @@ class Lesson:
 
     prompt: str
     answer: str
-    target: int | None = None
-    """Index of the object it is about; None when it is about the whole scene."""
+    targets: tuple[int, ...] = ()
+    """Indices of the objects it is about; empty when it is about the whole scene."""
     names: tuple[int, ...] = ()
     """Labels (`base_dense`) that the question names."""
     centre: tuple[float, float] | None = None
-    """Centre, in [-1, 1], of the box that the question gives."""
+    """Centre, in [0, 1], of the box that the question gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +104,31 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
         if (expression := refer(scene, rng, index=index)) is not None:
             phrase = expression.text.removesuffix(".").rstrip()
             asked = PROBE["where"].format(x=phrase)
-            lessons.append(Lesson(asked, f"{x}, {y}", index, names=_named(phrase)))
+            lessons.append(Lesson(asked, f"{x}, {y}", (index,), names=_named(phrase)))
         box = box_text(thing.box, width=width, height=height)
-        middle = (2 * float(x) - 1, 2 * float(y) - 1)
         asked = _wording(Task.ROC, rng).format(x=box)
-        lessons.append(Lesson(asked, thing.category, index, centre=middle))
-    for question in questions(scene, rng, n=6, kinds=("presence", "comp", "count")):
-        lessons.append(Lesson(_wording(Task.VQA, rng).format(x=question.text), question.answer))
+        lessons.append(Lesson(asked, thing.category, (index,), centre=(float(x), float(y))))
+    for question in questions(scene, rng, n=6, kinds=("presence", "comp")):
+        lessons.append(_asked(scene, question, rng))
     plain = describe(scene, rng).text
     for tag in GCG_TAGS:
         plain = plain.replace(tag, "")
     lessons.append(Lesson("Describe this image in detail.", plain))
     return lessons
+
+
+def _asked(scene: Scene, question: Question, rng: np.random.Generator) -> Lesson:
+    """A question as a lesson; its targets are the objects of the classes and colours it names."""
+    names = _named(question.text)
+    classes = {LABELS[i] for i in names if i < len(CATEGORIES)}
+    colours = {LABELS[i] for i in names if i >= len(CATEGORIES)}
+    targets = tuple(
+        index
+        for index, thing in enumerate(scene.objects)
+        if thing.category in classes and (not colours or thing.colour in colours)
+    )
+    prompt = _wording(Task.VQA, rng).format(x=question.text)
+    return Lesson(prompt, question.answer, targets, names=names)
 
 
 def _place_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:

@@ -20,11 +20,12 @@ from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.seeds import generator
 from geomag.train.alignment import cell_targets, row_attention
-from geomag.train.base_dense import LABELS
+from geomag.train.base_dense import LABELS, code_reader, place_code, read_code
 from geomag.train.base_scenes import BaseScene, Lesson
 from geomag.train.losses import alignment_loss, answer_loss
 
 TURNS = 5
+N_GLIMPSED, PATCHES = 4, 8
 SIDES = ((1.0, None), (1.0, None), (1.0, 1.0), (0.75, 1.0))
 """Sides of (whole, crop) as shares of the native side; None leaves the crop out."""
 
@@ -45,14 +46,12 @@ class Gather(nn.Module):
     attention can find the patches that point the same way; thrown away after training.
     """
 
-    def __init__(self, vlm: Vlm, *, seed: int) -> None:
+    def __init__(self, vlm: Vlm) -> None:
         super().__init__()
         self._table = [vlm.llava.get_input_embeddings().weight]  # in a list: not a submodule's
         self._ids = [torch.tensor(vlm.ids(name)) for name in LABELS]
         self.sharpness = nn.Parameter(torch.tensor([10.0, -4.0]))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.place = nn.Linear(vlm.width, 2)
+        self._reader = code_reader(vlm.width)
 
     def forward(self, rows: Tensor, lessons: Sequence[Lesson]) -> Tensor:
         """Loss over rows ``[T, D]``: names of those that name something, centres of boxes."""
@@ -75,7 +74,9 @@ class Gather(nn.Module):
                 said[names], named[names], pos_weight=weight
             )
         if bool(boxes.any()):
-            loss = loss + (self.place(rows[boxes]) - centre[boxes]).abs().sum(1).mean()
+            said_place = read_code(rows[boxes], self._reader)
+            wanted = place_code(centre[boxes, 0], centre[boxes, 1])
+            loss = loss + 2 * F.mse_loss(said_place, wanted)
         return loss
 
 
@@ -88,10 +89,10 @@ class Reading:
 
     def __init__(self, vlm: Vlm, scenes: Sequence[BaseScene], *, seed: int) -> None:
         self._vlm, self._seed = vlm, seed
-        self._gather = Gather(vlm, seed=seed)
+        self._gather = Gather(vlm)
         lessons = [lesson for scene in scenes for lesson in scene.lessons]
         self._lessons = [x for x in lessons if x.names or x.centre is not None]
-        self._nothing = torch.zeros(0, vlm.width)
+        self._pictures = [scene.whole for scene in scenes]
 
     def parameters(self) -> dict[str, Tensor]:
         """The language model below its last layer, and the heads."""
@@ -111,11 +112,22 @@ class Reading:
     def losses(self, samples: Sequence[Lesson]) -> dict[str, Tensor]:
         """Names and places read off the last prompt position below the last layer."""
         prompts = [self._vlm.ids(frame(lesson.prompt)) for lesson in samples]
-        packed = self._vlm.pack(prompts, [self._nothing] * len(samples))
+        packed = self._vlm.pack(prompts, self._glimpses(len(samples)))
         with self._vlm.last_layer_input() as caught:
             self._vlm.states(packed)
         gathered = self._gather(caught["x"][:, -1], samples)
         return {"total": gathered, "gather": gathered}
+
+    @torch.no_grad()
+    def _glimpses(self, n: int) -> list[Tensor]:
+        """A few patches of some scene before each question: to be read past."""
+        picked = torch.randint(len(self._pictures), (N_GLIMPSED,))
+        pixels = torch.from_numpy(np.stack([self._pictures[i] for i in picked]))
+        pixels = pixels.permute(0, 3, 1, 2).float() / 255
+        whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(N_GLIMPSED, -1)
+        patches = visual_tokens(self._vlm.llava.model, pixels, whole).flatten(0, 1)
+        chosen = torch.randint(len(patches), (n, PATCHES))
+        return list(patches[chosen])
 
 
 class Lessons:
@@ -131,7 +143,7 @@ class Lessons:
         self._patch = vlm.llava.config.vision_config.patch_size
         self._native = vlm.llava.config.vision_config.image_size
         self._tokens: dict[str, list[int]] = {}
-        self._gather = Gather(vlm, seed=seed)
+        self._gather = Gather(vlm)
         framed = vlm.ids(frame(""))
         self._head = framed[: framed.index(vlm.image_id)]
 
@@ -174,9 +186,11 @@ class Lessons:
         target = torch.zeros_like(attention)
         columns = together.packed.image_columns
         for t, (r, lesson) in enumerate(lessons):
-            if lesson.target is not None:
-                mask = samples[r].scene.segmentation.masks[lesson.target]
-                target[t, columns[r]] = torch.from_numpy(self._cells(mask, boxes[r]))
+            if lesson.targets:
+                masks = samples[r].scene.segmentation.masks[list(lesson.targets)]
+                target[t, columns[r]] = torch.from_numpy(
+                    self._cells(np.asarray(masks.any(0)), boxes[r])
+                )
         aligned = alignment_loss(attention, target)
         rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
         gathered = self._gather(rows, [lesson for _, lesson in lessons])

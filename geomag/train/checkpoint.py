@@ -11,9 +11,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from geomag.errors import ResumeError
-from geomag.io import write_json
+from geomag.io import value_digest, write_json
 
 MARKER = "complete.json"
+
+
+def checkpoint_folder(work: Path, name: str, identity: dict[str, str]) -> Path:
+    """Where a run of this identity keeps its state; folders of other identities are removed.
+
+    So a change of settings or data starts afresh, and the same command after a stop resumes.
+    """
+    chosen = work / f"{name}-{value_digest(identity)}"
+    for other in work.glob(f"{name}-*"):
+        if other != chosen:
+            shutil.rmtree(other)
+    return chosen
 
 
 def save_checkpoint(

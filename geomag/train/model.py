@@ -16,6 +16,7 @@ from geomag.model.geomag import GeoMag
 from geomag.model.lookup import record_looks
 from geomag.sealed import sealed
 from geomag.seeds import generator, seed_of
+from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, prepare
@@ -69,11 +70,12 @@ def train_model(
         log_every=config.log_every,
     )
     model.train()
+    inputs = identity(profile, artifacts)
     train(
         job,
         settings,
-        checkpoints=work / "checkpoints",
-        identity=identity(profile, artifacts),
+        checkpoints=checkpoint_folder(work, "joint", inputs),
+        identity=inputs,
         log=on_metrics,
     )
     return save_trained(model.eval(), artifacts / "models")
