@@ -96,3 +96,26 @@ def validate(
     typer.echo(
         f"{benchmark}: {report.counts}, {len(report.outcomes)} expectations, {n_broken} open"
     )
+
+
+@app.command()
+def own(
+    sources: Annotated[
+        list[Path], typer.Argument(help="CSV or Pascal VOC files, or folders of them.")
+    ],
+    layout: Annotated[str, typer.Option(help="rrsis_d or rsvqa_lr.")],
+    out: Annotated[Path, typer.Option(help="New folder: the root of the benchmark.")],
+    name: Annotated[
+        list[str] | None, typer.Option(help="LABEL=NAME: what a label is called; repeatable.")
+    ] = None,
+) -> None:
+    """Write your own pictures with boxes in a benchmark's layout, as its test split."""
+    from geomag.data.own.write import write_own
+    from geomag.errors import ConfigError
+
+    names = dict(pair.partition("=")[::2] for pair in name or ())
+    if not all(names.values()):
+        raise ConfigError("--name", f"{name}", "LABEL=NAME")
+    made = write_own(sources, layout=layout, out=out, names=names)
+    kinds = ", ".join(f"{kind} {count}" for kind, count in made.kinds.items())
+    typer.echo(f"{made.n_pictures} pictures, {made.n_boxes} boxes -> {layout} in {out}: {kinds}")

@@ -1,4 +1,4 @@
-"""How many records each split should hold: the published counts, or those of the drawn sample."""
+"""How many records each split should hold: the published counts, the sample's, or own data's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from geomag.data.classes import AID_CLASSES, AID_COUNTS, RESISC45_CLASSES
+from geomag.data.readers.own import own_marker
 from geomag.errors import AnnotationError
 from geomag.io import read_json
 
@@ -43,9 +44,9 @@ class Expected:
     """Records per split, and who says so."""
 
     counts: Mapping[str, int]
-    origin: Literal["published", "sample"]
+    origin: Literal["published", "sample", "own"]
     kinds: Mapping[str, int] = field(default_factory=dict)
-    """Records per class, where the published set fixes them: the scene sets."""
+    """Records per class, where they are fixed: the scene sets, and own data."""
 
     def differences(self, counts: Mapping[str, int], *, noun: str = "records") -> list[str]:
         """One line per split whose count of ``noun`` is another.
@@ -64,13 +65,16 @@ class Expected:
 
 
 def expected_counts(benchmark: str, root: Path) -> Expected:
-    """The drawn sample's own counts if ``root`` carries its marker, else the published ones.
+    """The counts of the marker in ``root`` (drawn sample, or own data), else the published ones.
 
     The sample's counts are folded onto the splits the reader yields: scene sets are all test,
     and GeoPixelD's train folder is divided into train and val.
     """
     marker = root / SAMPLE_MARKER
     published = EXPECTED_COUNTS[benchmark]
+    own = own_marker(root, benchmark)
+    if own is not None:
+        return Expected(own.counts, "own", own.kinds)
     if not marker.is_file():
         return Expected(published, "published", _PUBLISHED_KINDS.get(benchmark, {}))
     row = read_json(marker)

@@ -41,7 +41,7 @@ def run_suite(
     rules = [
         *_count_rules(expected, "critical" if counts_bind else "warning"),
         *_common_rules(benchmark),
-        *_label_rules(benchmark, frame["split"].value_counts().to_dict()),
+        *_label_rules(benchmark, frame["split"].value_counts().to_dict(), expected),
         *(_text_rules(benchmark) if benchmark.task not in (Task.ROC, Task.SCENE) else ()),
         *(_box_rules() if has_boxes(benchmark) else ()),
         *(_mask_rules(sorted(set(frame["split"]))) if has_masks(benchmark) else ()),
@@ -89,8 +89,13 @@ def _common_rules(benchmark: Benchmark) -> Iterator[Any]:
     )
 
 
-def _label_rules(benchmark: Benchmark, rows: Mapping[str, int]) -> Iterator[Any]:
-    """Labels are in their set, and a split that is learned from or scored has more than one."""
+def _label_rules(
+    benchmark: Benchmark, rows: Mapping[str, int], expected: Expected
+) -> Iterator[Any]:
+    """Labels are in their set, and a split that is learned from or scored has more than one.
+
+    Own data brings its classes, and may have a single one.
+    """
     import great_expectations.expectations as gxe
     from great_expectations.expectations.row_conditions import Column
 
@@ -101,7 +106,7 @@ def _label_rules(benchmark: Benchmark, rows: Mapping[str, int]) -> Iterator[Any]
         condition = Column("split") == judged
         yield gxe.ExpectColumnUniqueValueCountToBeBetween(
             column="label",
-            min_value=2,
+            min_value=1 if len(expected.kinds) == 1 and not is_vqa else 2,
             row_condition=(condition & yes_no) if is_vqa else condition,
             severity="critical",
         )
@@ -119,7 +124,8 @@ def _label_rules(benchmark: Benchmark, rows: Mapping[str, int]) -> Iterator[Any]
         yield gxe.ExpectColumnValuesToBeInSet(
             column="n_answers", value_set=[5], severity="critical"
         )
-    if names := _class_names(benchmark):
+    names = [*expected.kinds] if expected.origin == "own" else _class_names(benchmark)
+    if names:
         yield gxe.ExpectColumnValuesToBeInSet(column="kind", value_set=names, severity="critical")
 
 

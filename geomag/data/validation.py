@@ -16,6 +16,7 @@ from geomag.data.expected import PUBLISHED_MASKS, SAMPLE_MARKER, Expected, expec
 from geomag.data.manifest import Manifest
 from geomag.data.outcomes import Outcome
 from geomag.data.readers import read_benchmark, reader_for
+from geomag.data.readers.own import OWN_MARKER
 from geomag.data.records import write_records
 from geomag.data.suite import run_suite
 from geomag.errors import AnnotationError, ConfigError, GeoMagError
@@ -74,11 +75,11 @@ def binding_counts(benchmark: str, root: Path, profile: Profile) -> tuple[Expect
     """The expected counts, and whether another count is an error.
 
     The drawn sample's own counts always bind; published ones do under the ``downloads`` source,
-    unless the profile accepts another count for this benchmark.
+    unless the profile accepts another count for this benchmark. Own data brings its counts too.
 
     Raises:
-        ConfigError: If the profile wants downloads and finds the drawn sample: its scores would
-            stand beside published ones.
+        ConfigError: If the profile wants downloads and finds the drawn sample, or own data whose
+            count is not accepted: its scores would stand beside published ones.
     """
     expected = expected_counts(benchmark, root)
     wants_downloads = profile.data.source == "downloads"
@@ -89,8 +90,16 @@ def binding_counts(benchmark: str, root: Path, profile: Profile) -> tuple[Expect
             f"the real download of {benchmark}, as profile {profile.name!r} says",
             "put the download in its place, or use the profile 'sample'",
         )
-    binds = expected.origin == "sample" or wants_downloads
-    return expected, binds and benchmark not in profile.data.accept_count
+    is_accepted = benchmark in profile.data.accept_count
+    if wants_downloads and expected.origin == "own" and not is_accepted:
+        raise ConfigError(
+            str(root / OWN_MARKER),
+            f"{root} holds own data",
+            f"the real download of {benchmark}, as profile {profile.name!r} says",
+            "pass --accept-count: its scores are then not those of the benchmark",
+        )
+    binds = expected.origin != "published" or wants_downloads
+    return expected, binds and not is_accepted
 
 
 def validate(benchmark: str, data_root: Path, out_dir: Path, profile: Profile) -> ValidationReport:
@@ -163,7 +172,7 @@ def _report(
 
 def _mask_remarks(manifest: Manifest, expected: Expected) -> tuple[str, ...]:
     published = PUBLISHED_MASKS.get(manifest.benchmark.name, {})
-    if not published or expected.origin == "sample":
+    if not published or expected.origin != "published":
         return ()
     return tuple(Expected(published, "published").differences(manifest.masks, noun="masks"))
 

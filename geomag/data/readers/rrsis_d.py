@@ -10,6 +10,7 @@ from geomag.data.classes import dior_display
 from geomag.data.images import ImageInfo
 from geomag.data.readers.fields import box_of, by_id, field, file_stem
 from geomag.data.readers.masks import coco_polygon_rle, resized_nearest, rle_of
+from geomag.data.readers.own import OwnMarker, own_marker
 from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
 from geomag.data.unpickle import load_plain_pickle
@@ -29,6 +30,8 @@ class _Instances:
     images: dict[int, dict[str, Any]]
     names: dict[int, str]
     """Category id (0-based) to the name in the file."""
+    own: OwnMarker | None
+    """Set for own data, whose categories are called as the file calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class RrsisD:
     ``root/rrsisd/refs(unc).p`` (pickle of plain values), ``root/rrsisd/instances.json`` (class
     under ``categories_id``, boxes as corners), ``root/images/rrsisd/JPEGImages``. No stated
     licence: research use only. Ids are ``ref_id``. A mask of another size than its image is
-    resized by nearest neighbour and noted; an empty one is kept and noted.
+    resized by nearest neighbour and noted; an empty one is kept and noted. Own data beside its
+    marker (`geomag.data.readers.own`) keeps its categories' names.
     """
 
     benchmark: str = "rrsis_d"
@@ -56,7 +60,7 @@ class RrsisD:
         refs = load_plain_pickle(refs_path)
         if not isinstance(refs, list):
             raise AnnotationError(str(refs_path), f"a {type(refs).__name__}", "a list of refs")
-        instances = _load_instances(instances_path)
+        instances = _load_instances(instances_path, own_marker(root, self.benchmark))
         images = ImageFolder(root, locate_with(root, "JPEGImages", wanted=_TREE) / "JPEGImages")
         stems = [
             file_stem(field(ref, "file_name", str, place=where), place=where)
@@ -73,7 +77,7 @@ def _placed(refs: list[Any], path: Path) -> Iterator[tuple[Any, str]]:
         yield ref, f"{path.name}[{position}], ref_id {name}"
 
 
-def _load_instances(path: Path) -> _Instances:
+def _load_instances(path: Path, own: OwnMarker | None) -> _Instances:
     tree = read_json(path)
     rows = {
         key: by_id(field(tree, key, list, place=path.name), place=f"{path.name}, {key}")
@@ -83,7 +87,7 @@ def _load_instances(path: Path) -> _Instances:
         key: field(row, "name", str, place=f"{path.name}, category {key}")
         for key, row in rows["categories"].items()
     }
-    return _Instances(path.name, rows["annotations"], rows["images"], names)
+    return _Instances(path.name, rows["annotations"], rows["images"], names, own)
 
 
 def _records(
@@ -104,6 +108,10 @@ def _records(
     mask, notes = _mask(annotation, info, instances.images.get(image_id), place)
     if {ref_id, annotation_id, image_id} != {_stem_number(stem)}:
         notes.append("id_not_stem")
+    if instances.own is not None and instances.own.has_box_masks:
+        notes.append("box_mask")
+    name = instances.names[category]
+    kind = name if instances.own is not None else dior_display(name, place=place)
     sentences = field(ref, "sentences", list, place=where)
     if len(sentences) != 1:
         notes.append("not_one_sentence")
@@ -117,7 +125,7 @@ def _records(
             width=info.width,
             height=info.height,
             text=field(sentence, "raw", str, place=f"{where}, sentence"),
-            kind=dior_display(instances.names[category], place=place),
+            kind=kind,
             masks=(mask,),
             boxes=(box_of(field(annotation, "bbox", list, place=place), place=f"{place}, bbox"),),
             notes=tuple(notes),
