@@ -17,23 +17,40 @@ class Arm(StrEnum):
 def predict(
     benchmark: Annotated[str, typer.Argument(help="One of the ten benchmarks.")],
     arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own files in the benchmark's layout; with --records.")
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Their records file, as `geomag data validate` wrote it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON Lines to write.")] = None,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Answer every test record of a benchmark, greedily, to JSON Lines."""
     from geomag.cli.settings import prepare
-    from geomag.evaluate.predict import predict_benchmark
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.errors import ConfigError
+    from geomag.evaluate.predict import Source, predict_benchmark
 
+    if benchmark not in BENCHMARKS:
+        raise ConfigError("benchmark", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
+    if (data is None) != (records is None):
+        raise ConfigError("--data, --records", "one of the two", "both, or neither")
     settings, root = prepare(profile)
     artifacts = root / "artifacts"
-    path = out or artifacts / "predictions" / benchmark / f"{arm.value}.jsonl"
+    if data is not None and records is not None:
+        source, folder = Source(benchmark, data, records, is_line=False), records.parent
+    else:
+        stored = artifacts / "records" / benchmark / "records.jsonl"
+        source = Source(benchmark, root / "data" / benchmark, stored)
+        folder = artifacts / "predictions" / benchmark
+    path = out or folder / f"{arm.value}.jsonl"
     count = predict_benchmark(
-        benchmark,
+        source,
         arm.value,
         settings,
-        data=root / "data",
         artifacts=artifacts,
         out=path,
         log=typer.echo,
     )
-    typer.echo(f"{benchmark} {arm.value}: {count} predictions in {path}")
+    typer.echo(f"{benchmark} {arm.value}, profile {settings.name}: {count} predictions in {path}")

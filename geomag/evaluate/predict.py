@@ -36,23 +36,31 @@ class Asked:
     boxes: tuple[PixelBox, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is predicted: the line's own records of a benchmark, or somebody's in its layout."""
+
+    benchmark: str
+    root: Path
+    """Folder of the pictures, which the records' paths are relative to."""
+    records: Path
+    """Records file that validation wrote."""
+    is_line: bool = True
+    """Whether the line's stored heatmaps belong to these records; others are probed now."""
+
+
 class Predictor:
     """A trained model with its classifier and the heatmaps of one benchmark."""
 
-    def __init__(
-        self, benchmark: str, arm: Arm, profile: Profile, *, data: Path, artifacts: Path
-    ) -> None:
-        self.benchmark: Benchmark = BENCHMARKS[benchmark]
+    def __init__(self, source: Source, arm: Arm, profile: Profile, *, artifacts: Path) -> None:
+        self.benchmark: Benchmark = BENCHMARKS[source.benchmark]
         self.arm, self.profile = arm, profile
-        self.root = data / benchmark
+        self.root = source.root
         self.model: GeoMag = trained(artifacts / "models", profile)
         self.judge: GranularityJudge = judge(artifacts / "models", profile)
-        stored = artifacts / "crops" / benchmark
-        self.heat = (
-            read_heat(stored)
-            if arm == "magcrop" and self.benchmark.crops and stored.is_dir()
-            else {}
-        )
+        stored = artifacts / "crops" / source.benchmark
+        is_probed = arm == "magcrop" and self.benchmark.crops and source.is_line
+        self.heat = read_heat(stored) if is_probed and stored.is_dir() else {}
 
     def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         """Rows in order of the records, batch by batch."""
@@ -140,24 +148,23 @@ class Predictor:
 
 
 def predict_benchmark(
-    benchmark: str,
+    source: Source,
     arm: Arm,
     profile: Profile,
     *,
-    data: Path,
     artifacts: Path,
     out: Path,
     log: Callable[[str], None],
 ) -> int:
-    """Predict all test records of a benchmark to ``out``; returns their number."""
-    predictor = Predictor(benchmark, arm, profile, data=data, artifacts=artifacts)
+    """Predict all test records of ``source`` to ``out``; returns their number."""
+    predictor = Predictor(source, arm, profile, artifacts=artifacts)
     splits = predictor.benchmark.test_splits
-    records = list(read_records(artifacts / "records" / benchmark / "records.jsonl", splits=splits))
+    records = list(read_records(source.records, splits=splits))
 
     def rows() -> Iterator[dict[str, Any]]:
         for done, row in enumerate(predictor.predict(records), start=1):
             if done % (4 * profile.predict.batch) == 0 or done == len(records):
-                log(f"{benchmark} {arm}: {done} of {len(records)}")
+                log(f"{source.benchmark} {arm}: {done} of {len(records)}")
             yield row
 
     return write_jsonl(out, rows())
