@@ -117,6 +117,6 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     """
     with open_image(path) as image:
         try:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+            return np.array(image.convert("RGB"), dtype=np.uint8)
         except (OSError, ValueError, SyntaxError) as broken:
             raise ImageError(str(path), f"cannot be decoded ({broken})") from broken

@@ -8,7 +8,7 @@ from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.images import read_rgb
 from geomag.data.prompts import probe_prompt
-from geomag.data.records import read_records
+from geomag.data.selection import test_records, training_records
 from geomag.magcrop.crops import Heat, write_heat
 from geomag.model.probing import Probed, probe_all
 from geomag.model.weights import load_base
@@ -26,7 +26,7 @@ def make_crops(
     artifacts: Path,
     log: Callable[[str], None],
 ) -> int:
-    """Probe a benchmark's records of all splits; returns their number.
+    """Probe the records that training and evaluation use; returns their number.
 
     Args:
         benchmark: Of region or pixel level.
@@ -38,7 +38,8 @@ def make_crops(
     settings = BENCHMARKS[benchmark]
     base = artifacts / "models" / "base"
     vlm, _ = load_base(base, profile)
-    records = list(read_records(artifacts / "records" / benchmark / "records.jsonl"))
+    path = artifacts / "records" / benchmark / "records.jsonl"
+    records = training_records(settings, path, profile.train) + test_records(settings, path)
     out = artifacts / "crops" / benchmark
     heat: dict[str, Heat] = {}
     for start in range(0, len(records), AT_A_TIME):

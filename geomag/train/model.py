@@ -7,22 +7,19 @@ import torch
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
-from geomag.data.records import Record, read_records
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Task
+from geomag.data.selection import training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
 from geomag.model.assemble import save_trained, untrained
 from geomag.model.geomag import GeoMag
 from geomag.model.lookup import record_looks
 from geomag.sealed import sealed
-from geomag.seeds import generator, seed_of
+from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, prepare
-
-QUESTIONS_KEPT = ("presence", "comp", "rural_urban", "count")
-"""RSVQA types that training asks; areas are numbers nobody scores (region protocol 2.6)."""
 
 
 def train_model(
@@ -96,28 +93,12 @@ def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
     }
 
 
-def training_records(
-    benchmark: Benchmark, artifacts: Path, *, seed: int, most: int
-) -> list[Record]:
-    """Records of the train split that teach something, thinned to ``most`` if there are more."""
-    path = artifacts / "records" / benchmark.name / "records.jsonl"
-    records = [
-        record
-        for record in read_records(path, splits=[Split.TRAIN])
-        if benchmark.task is not Task.VQA or record.kind in QUESTIONS_KEPT
-    ]
-    if most and len(records) > most:
-        kept = generator(seed, "kept", benchmark.name).permutation(len(records))[:most]
-        records = [records[i] for i in sorted(kept)]
-    return records
-
-
 def _samples(
     model: GeoMag, benchmark: Benchmark, profile: Profile, *, data: Path, artifacts: Path
 ) -> Iterator[Sample]:
-    config = profile.train
-    records = training_records(benchmark, artifacts, seed=config.seed, most=config.most_records)
-    magcrop = config.arm == "magcrop" and benchmark.task is not Task.GCG
+    path = artifacts / "records" / benchmark.name / "records.jsonl"
+    records = training_records(benchmark, path, profile.train)
+    magcrop = profile.train.arm == "magcrop" and benchmark.task is not Task.GCG
     heat: dict[str, Heat] = {}
     if magcrop and benchmark.crops:
         heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
