@@ -7,12 +7,14 @@ from typing import NoReturn
 import typer
 
 from geomag.cli import (
+    ask,
     bench,
     compare,
     convert,
     crops,
     data,
     doctor,
+    magcrop,
     predict,
     report,
     runs,
@@ -47,6 +49,8 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("convert")(convert.convert)
 app.command("report")(report.report)
+app.command("ask")(ask.ask)
+app.command("magcrop")(magcrop.magcrop)
 app.command("runs")(runs.runs)
 
 

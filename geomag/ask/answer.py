@@ -1,0 +1,250 @@
+"""`geomag ask` whole: one image and one prompt to a text, a mask on its grid, objects, provenance.
+
+``answer.json`` is written last: where it stands, everything it names is whole.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from geomag.ask.bands import choose_bands
+from geomag.ask.geojson import write_geojson
+from geomag.ask.geopackage import write_geopackage
+from geomag.ask.geoparquet import write_geoparquet
+from geomag.ask.mask_file import Layers, painted, write_mask
+from geomag.ask.objects import find_objects
+from geomag.ask.objects_file import ObjectTable
+from geomag.ask.opening import opened
+from geomag.ask.reply import Arm, Reply
+from geomag.ask.scene import Scene, open_scene
+from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
+from geomag.ask.tiling import scene_windows
+from geomag.ask.wording import Prompt, read_prompt
+from geomag.errors import GeoMagError
+from geomag.io import file_digest, write_json
+from geomag.magcrop.compose import RgbImage
+
+Format = Literal["gpkg", "geojson", "geoparquet"]
+ANSWER, MASK = "answer.json", "mask.tif"
+_WRITERS: Mapping[Format, tuple[str, Callable[[Path, ObjectTable], None]]] = {
+    "gpkg": ("objects.gpkg", write_geopackage),
+    "geojson": ("objects.geojson", write_geojson),
+    "geoparquet": ("objects.parquet", write_geoparquet),
+}
+
+
+class Answering(Protocol):
+    """What a model does for a scene; `geomag.ask.asker.Asker` does it."""
+
+    def identity(self) -> dict[str, Any]:
+        """Digests that an answer depends on; ``model`` names the parts'."""
+        ...
+
+    def fit(self, prompt: Prompt) -> Prompt:
+        """The prompt cut to the model's room."""
+        ...
+
+    def ask(self, image: RgbImage, prompt: Prompt, *, arm: Arm = "magcrop") -> Reply:
+        """Answer about one picture."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOptions:
+    """How a scene is asked."""
+
+    bands: tuple[int, ...] = ()
+    """One or three, counted from 1; empty: the file's own colours."""
+    arm: Arm = "magcrop"
+    tile_px: int = 1024
+    overlap_px: int = 128
+    formats: tuple[Format, ...] = ()
+    """Of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
+    resume: bool = False
+    """Go on with the windows that an earlier run left."""
+
+
+def check(image: str | Path, words: str, options: AskOptions) -> None:
+    """Refuse what a header and the options give away, before a model is loaded.
+
+    Raises:
+        GeoMagError: As `ask_image`.
+    """
+    read_prompt(words)
+    with opened(image) as dataset:
+        choose_bands(dataset, options.bands)
+        scene_windows(
+            dataset.width, dataset.height, tile_px=options.tile_px, overlap_px=options.overlap_px
+        )
+
+
+def ask_image(
+    model: Answering,
+    image: str | Path,
+    words: str,
+    out: Path,
+    options: AskOptions,
+    *,
+    log: Callable[[str], None],
+) -> dict[str, Any]:
+    """Ask one prompt about one image and write what came of it to a folder.
+
+    Args:
+        model: Loaded once, asked as often as there are windows.
+        image: A JPEG, PNG or GeoTIFF on this disk.
+        words: The prompt as a person gave it.
+        out: Gets ``answer.json`` and, where masks were drawn, ``mask.tif`` and the objects.
+        options: Bands, windows, formats.
+        log: Told of progress.
+
+    Returns:
+        What ``answer.json`` holds; its ``status`` is ``partial`` when a window failed.
+
+    Raises:
+        GeoMagError: If the image, the prompt or an option is wrong.
+    """
+    prompt = model.fit(read_prompt(words))
+    with open_scene(image, options.bands) as scene:
+        grid, windows = scene.grid, {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
+        boxes = scene_windows(grid.width, grid.height, **windows)
+        facts = {**scene.facts(), "path": Path(image).name, "sha256": file_digest(Path(image))}
+        identity = {
+            **model.identity(),
+            "image": facts,
+            "prompt": {"given": words, "asked": prompt.text},
+            "arm": options.arm,
+            "windows": windows,
+        }
+        journal = TileJournal(out, identity, resume=options.resume)
+        _clear(out)
+        try:
+            tiles = ask_tiles(
+                scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
+            )
+            answer = {**identity, **_said(tiles, prompt)}
+            if layers := Layers(tiles):
+                answer |= _draw(scene, tiles, layers, out, options, answer)
+        except GeoMagError:  # the input is refused: nothing here to go on from
+            journal.remove()
+            raise
+        answer["notes"] += _notes(scene, tiles, answer, options)
+    write_json(out / ANSWER, answer)
+    if answer["status"] == "whole":
+        journal.remove()
+    return answer
+
+
+def _clear(out: Path) -> None:
+    """An earlier answer's files would pass for this one's."""
+    for name in (ANSWER, MASK, *(file for file, _ in _WRITERS.values())):
+        (out / name).unlink(missing_ok=True)
+
+
+def _said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
+    """Texts, windows looked at, tokens and seconds, summed over the scene."""
+    texts: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    granularity, looks, failed, tokens, cut_short = "none", [], [], 0, 0
+    for tile in tiles:
+        states[tile.state] += 1
+        if tile.failure:
+            failed.append({"box": list(tile.box.as_ints()), "reason": tile.failure})
+        if (reply := tile.reply) is None:
+            continue
+        texts[reply.text] += 1
+        seconds.update(reply.seconds or {})
+        tokens += reply.visual_tokens
+        cut_short += reply.n_incomplete
+        granularity = reply.granularity
+        looks.append(_look(tile, reply))
+    return {
+        "status": "partial" if failed else "whole",
+        "text": texts.most_common(1)[0][0] if texts else "",
+        "texts": dict(texts.most_common()),
+        "granularity": granularity,
+        "looks": looks,
+        "visual_tokens": tokens,
+        "incomplete_masks": cut_short,
+        "seconds": {phase: round(spent, 4) for phase, spent in seconds.items()},
+        "tiles": {"count": len(tiles.boxes), **states, "failures": failed},
+        "notes": list(prompt.notes),
+    }
+
+
+def _look(tile: Tile, reply: Reply) -> dict[str, Any]:
+    return {
+        "window": list(tile.box.as_ints()),
+        "crop_boxes": [list(box.as_ints()) for box in reply.crop_boxes],
+        "granularity_confidence": round(reply.confidence, 4),
+    }
+
+
+def _draw(
+    scene: Scene,
+    tiles: TiledAnswers,
+    layers: Layers,
+    out: Path,
+    options: AskOptions,
+    answer: dict[str, Any],
+) -> dict[str, Any]:
+    """The mask and the objects; what ``answer.json`` says of them."""
+    model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
+    prompt = answer["prompt"]["asked"]
+    with painted(scene, tiles, layers, out) as raster:
+        objects = list(find_objects(raster, layers, scene.grid))
+        write_mask(raster, out / MASK, PROMPT=prompt, MODEL=model)
+    table = ObjectTable(objects, prompt, model, scene.grid.crs)
+    files = [MASK]
+    for name in options.formats or _usual_formats(scene):
+        file, write = _WRITERS[name]
+        write(out / file, table)
+        files.append(file)
+    masks = [
+        {
+            "value": layer.number,
+            "phrase": layer.phrase,
+            "score": round(layer.score, 4),
+            "area_px": sum(one.area_px for one in objects if one.mask == layer.number),
+            "objects": sum(one.mask == layer.number for one in objects),
+        }
+        for layer in layers
+    ]
+    return {"masks": masks, "files": files}
+
+
+def _usual_formats(scene: Scene) -> Sequence[Format]:
+    return ("gpkg",) if scene.grid.crs is None else ("gpkg", "geojson")
+
+
+def _notes(
+    scene: Scene, tiles: TiledAnswers, answer: dict[str, Any], options: AskOptions
+) -> list[str]:
+    """What a reader of the answer should know before trusting it."""
+    notes, counts = [], answer["tiles"]
+    if scene.grid.crs is None:
+        notes.append(
+            "The image has no CRS: objects are in pixels, columns and rows, rows growing downward."
+        )
+        if "masks" in answer and not options.formats:
+            notes.append("GeoJSON is longitude and latitude: ask for it with --format geojson.")
+    if "masks" not in answer:
+        cut = answer["incomplete_masks"]
+        why = f"{cut} [SEG] groups were cut short" if cut else "the model emitted no [SEG] group"
+        notes.append(f"No mask was drawn: {why}.")
+    elif not any(mask["area_px"] for mask in answer["masks"]):
+        notes.append("The masks are empty.")
+    if skipped := counts.get("no data", 0):
+        notes.append(f"{skipped} of {counts['count']} windows hold no data and were skipped.")
+    if counts["failures"]:
+        notes.append(
+            f"{len(counts['failures'])} of {counts['count']} windows failed and are nodata in the "
+            "mask; --resume asks them again."
+        )
+    if len(answer["texts"]) > 1:
+        notes.append("Windows were answered differently; the text is the most frequent one.")
+    if len(tiles.boxes) > 1:
+        notes.append("Each window was asked on its own: words like 'the largest' hold within one.")
+    return notes

@@ -1,0 +1,98 @@
+"""MagCrop as pictures: where the model looks (Eq 4), C_1 and C_2, what it is shown (Eq 2)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from geomag.ask.asker import Asker
+from geomag.ask.wording import read_prompt
+from geomag.data.benchmarks import Granularity
+from geomag.geometry import PixelBox
+from geomag.io import atomic_path, write_json
+from geomag.magcrop.compose import RgbImage
+from geomag.magcrop.quality import hottest_cell
+
+FILES = ("heatmap.png", "boxes.png", "adjusted.png", "probe.json")
+_COLOURS = ((255, 210, 0), (0, 190, 255))
+"""Of C_1 and C_2."""
+_RAMP = np.array(
+    [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], dtype=np.float64
+)
+"""Five stops of the map `inferno`, dark to bright."""
+_OPACITY = 0.6
+
+
+def magcrop_pictures(asker: Asker, image: RgbImage, words: str, out: Path) -> dict[str, Any]:
+    """Draw what MagCrop does with one image for one prompt; returns what ``probe.json`` holds.
+
+    Args:
+        asker: The loaded model.
+        image: ``uint8 [H, W, 3]``.
+        words: The prompt as a person gave it.
+        out: Gets `FILES`.
+
+    A prompt at image level, or one that MagCrop leaves alone, is probed for the picture only.
+    """
+    prompt = asker.fit(read_prompt(words))
+    looked = asker.look(image, prompt)
+    heat = looked.heat or asker.probe(image, prompt, Granularity.REGION)
+    height, width = image.shape[:2]
+    _save(out / FILES[0], overlay(image, heat.first))
+    _save(out / FILES[1], with_boxes(image, looked.boxes))
+    _save(out / FILES[2], looked.look.image)
+    level = looked.judgement.granularity
+    facts = {
+        **asker.identity(),
+        "prompt": {
+            "given": words,
+            "asked": prompt.text,
+            "probe": prompt.probe(asker.profile.prompt.probe),
+        },
+        "granularity": "none" if level is None else level.value,
+        "granularity_confidence": round(looked.judgement.confidence, 4),
+        "bypassed": looked.judgement.bypassed,
+        "target_token": asker.target(image, prompt),
+        "crop_boxes": [list(box.as_ints()) for box in looked.boxes],
+        "heat_share": round(asker.share(heat, image), 4),
+        "hottest_cell": [round(v, 1) for v in hottest_cell(heat.first, width=width, height=height)],
+        "visual_tokens": looked.look.n_tokens(asker.profile.vlm.patch_px),
+        "views": [
+            {"box": v.box and list(v.box.as_ints()), "side_px": v.side_px}
+            for v in looked.look.views
+        ],
+        "notes": [] if looked.heat else ["MagCrop does not crop for this prompt."],
+    }
+    write_json(out / FILES[3], facts)
+    return facts
+
+
+def overlay(image: RgbImage, heatmap: NDArray[np.floating]) -> RgbImage:
+    """The image under its heatmap ``[gh, gw]``, each cell flat, the hottest one brightest."""
+    height, width = image.shape[:2]
+    rows = np.arange(height) * heatmap.shape[0] // height
+    columns = np.arange(width) * heatmap.shape[1] // width
+    share = heatmap / (float(heatmap.max()) or 1.0)
+    cells = share[rows][:, columns]
+    stops = np.linspace(0, 1, len(_RAMP))
+    colour = np.stack([np.interp(cells, stops, channel) for channel in _RAMP.T], axis=-1)
+    mixed: RgbImage = (colour * _OPACITY + image * (1 - _OPACITY)).round().astype(np.uint8)
+    return mixed
+
+
+def with_boxes(image: RgbImage, boxes: tuple[PixelBox, ...]) -> RgbImage:
+    """The image with C_1 in yellow and C_2 in blue."""
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    line = max(1, min(image.shape[:2]) // 200)
+    for box, colour in zip(boxes, _COLOURS, strict=False):
+        x0, y0, x1, y1 = box.as_ints()
+        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=line)
+    return np.asarray(picture)
+
+
+def _save(path: Path, image: RgbImage) -> None:
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")

@@ -1,0 +1,151 @@
+"""A scene asked window by window, with a journal that a later run goes on from.
+
+One file per answered window, whole or absent; what is missing is what is left to do. A window whose
+model call fails is written down with its reason and never passes for an empty one.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from geomag.ask.reply import Reply
+from geomag.ask.scene import Scene
+from geomag.errors import ResumeError
+from geomag.geometry import PixelBox
+from geomag.io import read_json, write_json
+from geomag.magcrop.compose import RgbImage
+
+Answerer = Callable[[RgbImage], Reply]
+FOLDER = "tiles"
+_IDENTITY = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One window of a scene and what became of it."""
+
+    number: int
+    box: PixelBox
+    reply: Reply | None = None
+    """None where nothing was asked or the call failed."""
+    failure: str = ""
+    """Why the call failed."""
+
+    @property
+    def state(self) -> str:
+        """answered, failed, or without data."""
+        if self.failure:
+            return "failed"
+        return "no data" if self.reply is None else "answered"
+
+
+class TileJournal:
+    """The answered windows of one job, in a folder of their own."""
+
+    def __init__(self, out: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+        """Begin a job, or go on with the one that ``out`` holds.
+
+        Raises:
+            ResumeError: If that one asked something else, or another model.
+        """
+        self.folder = out / FOLDER
+        identity = json.loads(json.dumps(identity))
+        stored = self.folder / _IDENTITY
+        if not resume:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        elif stored.is_file() and (known := read_json(stored)) != identity:
+            differ = sorted(k for k in {*known, *identity} if known.get(k) != identity.get(k))
+            raise ResumeError(
+                str(self.folder),
+                f"begun with another {', '.join(differ)}",
+                remedy="ask without --resume, or into another --out",
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(stored, identity)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.json"
+
+    def has(self, number: int) -> bool:
+        """Whether a window needs no asking."""
+        path = self._path(number)
+        return path.is_file() and not read_json(path)["failure"]
+
+    def write(self, tile: Tile) -> None:
+        """Keep what became of a window."""
+        row = {"failure": tile.failure, "reply": tile.reply and tile.reply.to_row()}
+        write_json(self._path(tile.number), row)
+
+    def read(self, number: int, box: PixelBox) -> Tile:
+        """One window as it was written."""
+        row = read_json(self._path(number))
+        reply = None if row["reply"] is None else Reply.from_row(row["reply"])
+        return Tile(number, box, reply, row["failure"])
+
+    def remove(self) -> None:
+        """Drop the journal of a job that is whole."""
+        shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class TiledAnswers:
+    """All windows of a job, read back one at a time."""
+
+    journal: TileJournal
+    boxes: Sequence[PixelBox]
+
+    def __iter__(self) -> Iterator[Tile]:
+        for number, box in enumerate(self.boxes):
+            yield self.journal.read(number, box)
+
+
+def ask_tiles(
+    scene: Scene,
+    boxes: Sequence[PixelBox],
+    answer: Answerer,
+    journal: TileJournal,
+    *,
+    log: Callable[[str], None],
+) -> TiledAnswers:
+    """Ask every window that the journal lacks; memory is that of one window.
+
+    Args:
+        scene: Read window by window.
+        boxes: Of `scene_windows`.
+        answer: The model, given one window's pixels.
+        journal: Where answers go, and come from.
+        log: Told of progress and of failures.
+
+    Raises:
+        ImageError: If the file's data is broken; another call would not mend that.
+    """
+    for number, box in enumerate(boxes):
+        if journal.has(number):
+            continue
+        tile = _ask_one(scene, number, box, answer)
+        journal.write(tile)
+        if tile.failure:
+            log(f"window {number + 1} of {len(boxes)} failed: {tile.failure}")
+        elif len(boxes) > 1:
+            log(f"window {number + 1} of {len(boxes)}: {tile.state}")
+    return TiledAnswers(journal, boxes)
+
+
+def _ask_one(scene: Scene, number: int, box: PixelBox, answer: Answerer) -> Tile:
+    begun = time.perf_counter()
+    try:
+        image, valid = scene.read(box)
+        if not valid.any():
+            return Tile(number, box)
+        read = time.perf_counter() - begun
+        reply = answer(image)
+    # torch says out of memory and every kernel's refusal by RuntimeError; the rest is ours to mend
+    except (RuntimeError, MemoryError) as failed:
+        return Tile(number, box, failure=" ".join(str(failed).split()) or type(failed).__name__)
+    seconds = {"read": read, **(reply.seconds or {})}
+    boxes = tuple(b.shifted(box.x0, box.y0) for b in reply.crop_boxes)
+    return Tile(number, box, replace(reply, crop_boxes=boxes, seconds=seconds))

@@ -1,0 +1,86 @@
+"""``geomag ask``: a question about one image or GeoTIFF; text, mask and objects."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from geomag.cli.predict import Arm
+
+
+class ObjectFormat(StrEnum):
+    """Of the objects' file."""
+
+    GPKG = "gpkg"
+    GEOJSON = "geojson"
+    GEOPARQUET = "geoparquet"
+
+
+def ask(
+    image: Annotated[str, typer.Argument(help="A JPEG, PNG or GeoTIFF file.")],
+    prompt: Annotated[str, typer.Argument(help='Such as "Mark the red ship with a mask."')],
+    out: Annotated[Path | None, typer.Option(help="Default: STEM.geomag beside the image.")] = None,
+    format: Annotated[
+        list[ObjectFormat] | None,
+        typer.Option(help="Of the objects; may be repeated. Default: gpkg and geojson."),
+    ] = None,
+    bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
+    arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
+    tile: Annotated[int, typer.Option(help="Side of a window, in pixels.")] = 1024,
+    overlap: Annotated[int, typer.Option(help="Of neighbouring windows, in pixels.")] = 128,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Only what an earlier run left.")
+    ] = False,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""
+    from geomag.ask.answer import AskOptions, ask_image, check
+    from geomag.cli.settings import prepare
+
+    options = AskOptions(
+        bands=band_numbers(bands),
+        arm=arm.value,
+        tile_px=tile,
+        overlap_px=overlap,
+        formats=tuple(one.value for one in format or ()),
+        resume=resume,
+    )
+    check(image, prompt, options)
+    path = Path(image)
+    folder = out or path.with_name(f"{path.stem}.geomag")
+    settings, root = prepare(profile)
+    from geomag.ask.asker import Asker
+
+    asker = Asker(root / "artifacts" / "models", settings)
+    answer = ask_image(asker, path, prompt, folder, options, log=lambda m: typer.echo(m, err=True))
+    typer.echo(summary(answer, folder))
+    if answer["status"] == "partial":
+        raise typer.Exit(1)
+
+
+def band_numbers(text: str) -> tuple[int, ...]:
+    """``1,2,3`` as numbers.
+
+    Raises:
+        GeoMagError: If they are none.
+    """
+    from geomag.errors import GeoMagError
+
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise GeoMagError("--bands", repr(text), "numbers from 1, such as 4,3,2")
+    return tuple(int(part) for part in parts)
+
+
+def summary(answer: dict[str, Any], folder: Path) -> str:
+    """The answer's text, its masks, notes and files, a line each."""
+    lines = [answer["text"] or "(no text)"]
+    lines += [
+        f"  mask {m['value']}: {m['phrase']}, {m['area_px']:,} pixels in {m['objects']} objects, "
+        f"score {m['score']:.2f}"
+        for m in answer.get("masks", ())
+    ]
+    lines += [f"  note: {note}" for note in answer["notes"]]
+    files = ", ".join(["answer.json", *answer.get("files", ())])
+    return "\n".join([*lines, f"  {folder}: {files}"])

@@ -1,0 +1,35 @@
+"""``geomag magcrop``: see where the model looks and what it is shown."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geomag.cli.ask import band_numbers
+
+
+def magcrop(
+    image: Annotated[str, typer.Argument(help="A JPEG, PNG or GeoTIFF file.")],
+    prompt: Annotated[str, typer.Argument(help="What would be asked.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pictures.")],
+    bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Draw the Eq 4 heatmap, the crop boxes and the adjusted image of Eq 2."""
+    from geomag.ask.scene import open_scene
+    from geomag.cli.settings import prepare
+
+    with open_scene(image, band_numbers(bands)) as scene:
+        pixels = scene.whole()
+    settings, root = prepare(profile)
+    from geomag.ask.asker import Asker
+    from geomag.ask.pictures import FILES, magcrop_pictures
+
+    asker = Asker(root / "artifacts" / "models", settings)
+    facts = magcrop_pictures(asker, pixels, prompt, out)
+    typer.echo(
+        f"granularity {facts['granularity']} ({facts['granularity_confidence']:.2f}), "
+        f"crops {facts['crop_boxes'] or 'none'}, {facts['heat_share']:.0%} of the heat, "
+        f"{facts['visual_tokens']} visual tokens"
+    )
+    typer.echo(f"{out}: {', '.join(FILES)}")
