@@ -190,6 +190,8 @@ class TrainConfig:
     ce: float = 1.0
     bce: float = 2.0
     dice: float = 0.5
+    point: float = 0.5
+    """Weight of our distillation of SAM2's point prompts into the projection; 0: the paper."""
     alignment: float = 0.2
     """Weight of our attention alignment on the rows that begin a mask; 0 reproduces the paper."""
     most_records: int = 0

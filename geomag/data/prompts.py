@@ -88,7 +88,7 @@ PROBE: Mapping[ProbePrompt, str] = {
 }
 """What the Eq 4 probe asks (model protocol 3.2): a mask prompt's first token says little."""
 
-_ANSWER_REFERRING = "It is {seg}."
+_ANSWER_REFERRING = "{seg}."
 _BRACKETS = re.compile(r"<(/?[^<>\s]{1,24})>|\[(SEG\d*)\]", re.IGNORECASE)
 _ROLES = re.compile(r"(USER|ASSISTANT)\s*:", re.IGNORECASE)
 

@@ -28,6 +28,8 @@ PLACE_SHARE = 0.3
 LAND_SHARE = 0.2
 LAND = ("road", "water", "building", "tree", "field", "car", "van", "truck", "bus")
 WINDOWS = (0.25, 0.34, 0.42, 0.5, 0.67)
+WHERE = (PROBE["where"], *TRAINING[Task.REFERRING])
+"""Wordings that ask for a place; LLaVA cannot draw, so its answer is the centre."""
 GCG_TAGS = ("<p> ", " </p>", " [SEG]")
 
 
@@ -92,7 +94,7 @@ def corpus(scenes: Sequence[BaseScene]) -> list[str]:
     texts = [f"{lesson.prompt} {lesson.answer}" for scene in scenes for lesson in scene.lessons]
     wordings = [t.replace("{x}", "") for task in Task for t in TRAINING[task]]
     numbers = [f"0.{n:02d}, 0.{n:02d}" for n in range(100)] * 20
-    return [*texts, *wordings * 20, *numbers, "USER: ASSISTANT: It is"]
+    return [*texts, *wordings * 20, *numbers, "USER: ASSISTANT:"]
 
 
 def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
@@ -103,7 +105,7 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
         y = _centre(thing.box.y0, thing.box.y1, height)
         if (expression := refer(scene, rng, index=index)) is not None:
             phrase = expression.text.removesuffix(".").rstrip()
-            asked = PROBE["where"].format(x=phrase)
+            asked = WHERE[int(rng.integers(len(WHERE)))].format(x=phrase)
             lessons.append(Lesson(asked, f"{x}, {y}", (index,), names=_named(phrase)))
         box = box_text(thing.box, width=width, height=height)
         asked = _wording(Task.ROC, rng).format(x=box)

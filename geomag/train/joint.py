@@ -112,6 +112,7 @@ class JointTraining:
         if len(groups):
             losses.update(self._mask_losses(samples, states, groups))
             total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
+            total = total + config.point * losses["point"]
         if config.alignment:
             losses["alignment"] = self._alignment(samples, packed, groups, caught)
             total = total + config.alignment * losses["alignment"]
@@ -129,9 +130,28 @@ class JointTraining:
             for level in range(3)
         ]
         truth = torch.cat([d.sample.truth for d in samples if len(d.sample.truth)]).to(device)
-        logits = self._model.mask_logits(h_seg, features)
+        prompts = self._model.decoder.fuse(self._model.projection(h_seg))
+        logits = self._model.decoder.from_prompt(prompts, features)
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
-        return {"bce": bce_loss(logits, truth), "dice": dice_loss(logits, truth)}
+        points = torch.cat([d.sample.points for d in samples]).to(device)
+        return {
+            "bce": bce_loss(logits, truth),
+            "dice": dice_loss(logits, truth),
+            "point": self._point_loss(prompts[:, 0], points),
+        }
+
+    def _point_loss(self, prompts: Tensor, points: Tensor) -> Tensor:
+        """How far the fused [SEG] embedding is from SAM2's own code of a click on the target.
+
+        Ours, not the paper's: SAM2's decoder understands clicks already, so the projection can
+        learn to speak that language instead of waiting for the masks to teach it.
+        """
+        seen = torch.isfinite(points).all(1)
+        if not self._config.point or not bool(seen.any()):
+            return prompts.new_zeros(())
+        with torch.no_grad():
+            wanted = self._model.sam.point_prompts(points[seen])[:, 0]
+        return F.mse_loss(prompts[seen], wanted)
 
     def _alignment(
         self, samples: Sequence[Drawn], packed: Packed, groups: Tensor, caught: dict[str, Tensor]

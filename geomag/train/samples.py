@@ -33,6 +33,8 @@ class Sample:
     """``[K, m, m]``: share of each cell that target k covers, in SAM2's frame."""
     cells: Tensor
     """``[K, n]``: share of each visual token that target k covers, best cell 1."""
+    points: Tensor
+    """``[K, 2]``: a pixel of SAM2's input inside each target; NaN where it sees none of it."""
 
 
 def prepare(model: GeoMag, records: Sequence[Record], looks: Iterator[Look]) -> Iterator[Sample]:
@@ -77,7 +79,18 @@ def _sample(
         features,
         torch.from_numpy(np.stack(truth)) if truth else torch.zeros(0, side, side),
         torch.from_numpy(np.stack(cells)) if cells else torch.zeros(0, len(visual)),
+        torch.tensor([_point_inside(mask) for mask in truth]).reshape(-1, 2),
     )
+
+
+def _point_inside(truth: NDArray[np.float32]) -> tuple[float, float]:
+    """The covered cell nearest to the target's middle, in pixels of the input (twice the grid)."""
+    rows, columns = np.nonzero(truth >= min(0.5, float(truth.max()) or 1.0))
+    if rows.size == 0:
+        return (float("nan"), float("nan"))
+    far = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
+    best = int(far.argmin())
+    return (2.0 * float(columns[best]) + 0.5, 2.0 * float(rows[best]) + 0.5)
 
 
 def _in_encoder_frame(mask: NDArray[np.bool_], look: Look, side: int) -> NDArray[np.float32]:

@@ -115,9 +115,7 @@ def test_braces_in_a_phrase_are_text():
 
 
 def test_answers_write_each_target_as_a_group():
-    assert prompts.answer_of(record(Task.REFERRING, "ship"), n_seg=3) == (
-        "It is [SEG0][SEG1][SEG2]."
-    )
+    assert prompts.answer_of(record(Task.REFERRING, "ship"), n_seg=3) == ("[SEG0][SEG1][SEG2].")
     described = record(Task.GCG, "A <p> ship </p> [SEG] and <p> two cars </p> [SEG].")
     assert prompts.answer_of(described, n_seg=1) == (
         "A <p> ship </p> [SEG0] and <p> two cars </p> [SEG0]."
