@@ -1,0 +1,103 @@
+"""The whole model: what each granularity sees, when masks are drawn, where they are pasted."""
+
+import numpy as np
+import pytest
+import torch
+
+from geomag.data.benchmarks import Granularity
+from geomag.geometry import PixelBox
+from geomag.magcrop.granularity import is_gcg
+from geomag.model.geomag import Query
+from geomag.model.look import magcrop_look, plain_look
+from tests.model.whole import tiny_geomag, tiny_profile
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+BOX = PixelBox(20, 10, 80, 70)
+INNER = PixelBox(30, 20, 60, 50)
+
+
+def test_the_image_level_is_a_100_by_100_picture_and_the_plain_arm_the_whole_one():
+    look = magcrop_look(IMAGE, Granularity.IMAGE, (), tiny_profile())
+    assert look.image.shape == (100, 100, 3)
+    plain = plain_look(IMAGE, tiny_profile())
+    assert plain.image is IMAGE
+    assert plain.n_tokens(14) == 16
+
+
+def test_region_keeps_the_window_sharp_and_blurs_the_rest():
+    look = magcrop_look(IMAGE, Granularity.REGION, (BOX,), tiny_profile())
+    assert look.image.shape == IMAGE.shape
+    assert np.array_equal(look.image[10:70, 20:80], IMAGE[10:70, 20:80])
+    assert look.image[:, 90:].std() < 0.5 * IMAGE[:, 90:].std()
+
+
+def test_f24_a_gcg_query_bypasses_magcrop_and_a_doubtful_map_leaves_the_image_whole():
+    assert is_gcg("Describe this image in detail with interleaved masks for the phrases.")
+    assert magcrop_look(IMAGE, None, (BOX,), tiny_profile()).image is IMAGE
+    assert magcrop_look(IMAGE, Granularity.PIXEL, (), tiny_profile()).image is IMAGE
+
+
+def test_tokens_view_costs_no_more_than_the_plain_one_and_shows_the_crop():
+    profile = tiny_profile(magcrop={"view": "tokens"}, encoder={"input": "crop", "image_px": 64})
+    look = magcrop_look(IMAGE, Granularity.PIXEL, (BOX, INNER), profile)
+    assert look.image is IMAGE
+    assert look.views[0].box is None
+    assert len(look.views) > 1
+    assert look.n_tokens(14) <= 16
+    assert np.array_equal(look.encoder_image, IMAGE[10:70, 20:80])
+
+
+def emit(model, tokens):
+    """Make the VLM say ``tokens``: its head is asked at each step, and answers from the list."""
+    vlm = model.vlm
+    end = vlm.tokenizer.eos_token_id
+    queue = [*tokens, end]
+
+    def say(hidden):
+        logits = torch.zeros(*hidden.shape[:-1], vlm.llava.get_input_embeddings().weight.shape[0])
+        logits[..., queue.pop(0) if queue else end] = 1.0
+        return logits
+
+    vlm.llava.lm_head.forward = say
+
+
+@pytest.mark.parametrize("n_groups", [0, 1, 2])
+def test_emitted_groups_decide_how_many_masks_are_drawn(n_groups):
+    model = tiny_geomag().eval()
+    emit(model, model.seg_ids * n_groups + model.seg_ids[:1])
+    query = Query(plain_look(IMAGE, model.profile), "Mark the red ship.", 90, 120)
+    (answer,) = model.answer([query], max_new_tokens=12)
+    assert len(answer.masks) == n_groups == answer.text.count("[SEG]")
+    assert answer.n_incomplete == 1
+    assert all(mask.shape == (90, 120) for mask in answer.masks)
+
+
+def test_a_mask_of_a_crop_is_background_outside_it():
+    profile = {
+        "magcrop": {"view": "tokens"},
+        "encoder": {"input": "crop", "image_px": 64, "neck_width": 32},
+    }
+    model = tiny_geomag(**profile).eval()
+    look = magcrop_look(IMAGE, Granularity.REGION, (BOX,), model.profile)
+    logits = torch.full((16, 16), 5.0)
+    mask = model._paste(Query(look, "", 90, 120), logits)
+    wanted = np.zeros((90, 120), dtype=bool)
+    wanted[10:70, 20:80] = True
+    assert np.array_equal(mask, wanted)
+
+
+def test_batched_answers_equal_single_ones():
+    model = tiny_geomag(seed=3).eval()
+    looks = [
+        plain_look(IMAGE, model.profile),
+        magcrop_look(IMAGE, Granularity.REGION, (BOX,), model.profile),
+    ]
+    queries = [
+        Query(look, text, 90, 120)
+        for look, text in zip(
+            looks, ["Is a ship present?", "Mark the large storage tank on the left."], strict=True
+        )
+    ]
+    together = model.answer(queries, max_new_tokens=5)
+    alone = [model.answer([q], max_new_tokens=5)[0] for q in queries]
+    assert [a.text for a in together] == [a.text for a in alone]

@@ -1,0 +1,28 @@
+"""A whole tiny GeoMag for tests: the real classes at width 32, untrained, seeded."""
+
+import torch
+
+from geomag.config import Profile, load_profile, override
+from geomag.model.adapter import attach_adapter
+from geomag.model.geomag import GeoMag
+from geomag.model.sam2_parts import Sam2Parts, sample_size
+from tests.model.tiny import tiny_vlm, tiny_vlm_config
+
+
+def tiny_profile(**sections) -> Profile:
+    config = tiny_vlm_config()
+    values = {
+        "vlm": {"image_px": config.image_px, "patch_px": config.patch_px},
+        "encoder": {"image_px": 64, "neck_width": 32},
+        **sections,
+    }
+    return override(load_profile("sample"), **values)
+
+
+def tiny_geomag(seed: int = 0, **sections) -> GeoMag:
+    profile = tiny_profile(**sections)
+    vlm = tiny_vlm(seed=seed)
+    attach_adapter(vlm, profile.adapter)
+    torch.manual_seed(seed)
+    sam = Sam2Parts(sample_size(image_px=64, embed_dim=16, neck_width=32)).requires_grad_(False)
+    return GeoMag(vlm, sam.eval(), profile)

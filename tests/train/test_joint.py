@@ -1,0 +1,133 @@
+"""Joint training: samples, what moves, what stays, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from geomag.data.benchmarks import Split, Task
+from geomag.data.records import Record
+from geomag.geometry import PixelBox, encode_mask
+from geomag.model.look import plain_look
+from geomag.train.joint import JointTraining
+from geomag.train.loop import LoopSettings, train
+from geomag.train.samples import _point_inside, prepare
+from tests.model.whole import tiny_geomag
+
+IMAGE = np.zeros((64, 64, 3), dtype=np.uint8)
+IMAGE[8:24, 8:24] = 255
+
+
+def record(task, **values):
+    base = {
+        "benchmark": {"referring": "rrsis_d", "gcg": "geopixeld", "roc": "dior_rsvg"}.get(
+            task.value, "rsvqa_lr"
+        ),
+        "id": task.value,
+        "split": Split.TRAIN,
+        "task": task,
+        "image": "x.png",
+        "width": 64,
+        "height": 64,
+    }
+    return Record(**{**base, **values})
+
+
+def square(x0, y0, side):
+    mask = np.zeros((64, 64), dtype=bool)
+    mask[y0 : y0 + side, x0 : x0 + side] = True
+    return encode_mask(mask)
+
+
+RECORDS = {
+    "rrsis_d": record(Task.REFERRING, text="The red ship.", masks=(square(8, 8, 16),)),
+    "geopixeld": record(
+        Task.GCG,
+        text="See <p> a ship </p> [SEG] and <p> a dam </p> [SEG].",
+        masks=(square(8, 8, 16), square(40, 40, 8)),
+        phrases=("a ship", "a dam"),
+    ),
+    "dior_rsvg": record(Task.ROC, boxes=((8.0, 8.0, 24.0, 24.0),), answers=("ship",)),
+    "rsvqa_lr": record(Task.VQA, text="Is a ship present?", answers=("yes",), kind="presence"),
+}
+
+
+def samples(model):
+    return {
+        name: list(prepare(model, [one], iter([plain_look(IMAGE, model.profile)])))
+        for name, one in RECORDS.items()
+    }
+
+
+def test_samples_hold_targets_in_both_frames():
+    model = tiny_geomag()
+    found = samples(model)
+    ship = found["rrsis_d"][0]
+    assert ship.truth.shape == (1, 32, 32)  # half of SAM2's 64 px
+    assert ship.truth[0, 4:12, 4:12].min() == 1.0
+    assert float(ship.truth.sum()) == 64.0
+    assert ship.visual.shape == (16, 32)
+    cells = ship.cells[0].reshape(4, 4)  # a token is 16 px: the target covers quarters of four
+    assert cells[:2, :2].tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert float(cells.sum()) == 4.0
+    x, y = ship.points[0].tolist()
+    assert PixelBox(8, 8, 24, 24).contains(PixelBox(x, y, x + 0.1, y + 0.1))
+    assert found["rsvqa_lr"][0].features == ()
+    box = found["dior_rsvg"][0]
+    assert box.truth.shape[0] == 0
+    assert int(box.cells[0].argmax()) in (0, 1, 4, 5)
+
+
+def test_a_target_out_of_sight_has_no_point():
+    assert all(np.isnan(v) for v in _point_inside(np.zeros((8, 8), dtype=np.float32)))
+    faint = np.zeros((8, 8), dtype=np.float32)
+    faint[3, 5] = 0.2
+    assert _point_inside(faint) == (10.5, 6.5)
+
+
+def test_one_step_moves_every_trainable_tensor_and_no_frozen_one(tmp_path):
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    # LoRA's A has no gradient while B is zero, so let the first step pass
+    settings = LoopSettings(steps=3, batch=16, micro_batch=8, lr=0.01, warmup=1)
+    trainable = job.parameters()
+    ids = {id(p) for p in trainable.values()}
+    frozen = {n: p.detach().clone() for n, p in model.named_parameters() if id(p) not in ids}
+    before = {n: p.detach().clone() for n, p in trainable.items()}
+    train(job, settings, checkpoints=tmp_path, identity={}, log=lambda *_: None)
+    still = [n for n, p in trainable.items() if torch.equal(p, before[n])]
+    assert still == []
+    now = dict(model.named_parameters())
+    assert [n for n, p in frozen.items() if not torch.equal(p, now[n])] == []
+
+
+def test_losses_of_a_batch_do_not_depend_on_its_order():
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    drawn = job.batch(0, 12)
+    assert {d.sample.record.task for d in drawn} >= {Task.REFERRING, Task.VQA}
+    first, second = job.losses(drawn), job.losses(drawn[::-1])
+    for name in ("ce", "bce", "dice", "alignment", "point"):
+        assert first[name].item() == pytest.approx(second[name].item(), rel=1e-4), name
+
+
+@pytest.mark.integration
+def test_it_learns_a_handful_of_records(tmp_path):
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    seen = []
+    settings = LoopSettings(
+        steps=120, batch=8, micro_batch=8, lr=5e-3, warmup=5, log_every=20, save_every=1000
+    )
+    train(job, settings, checkpoints=tmp_path, identity={}, log=lambda _, m: seen.append(m))
+    assert seen[-1]["ce"] < 0.5 * seen[0]["ce"]  # LoRA on a random language model
+    assert seen[-1]["dice"] < 0.8 * seen[0]["dice"]
+
+
+def test_the_mixture_gives_each_task_its_share():
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    tasks = [d.sample.record.task for u in range(40) for d in job.batch(u, 50)]
+    config = model.profile.train
+    total = config.share_referring + config.share_gcg + config.share_roc + config.share_vqa
+    share = tasks.count(Task.REFERRING) / len(tasks)
+    assert share == pytest.approx(config.share_referring / total, abs=0.04)
