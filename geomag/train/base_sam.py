@@ -39,7 +39,9 @@ class PointSegmentation:
         self._parts = parts
         # the decoder of Eq 1 at omega (0, 0, 1) is SAM2's own; its gradients reach SAM2's tensors
         self._decoder = PixelDecoder(parts, n_seg=1)
-        self._scenes = [s for s in scenes if len(s.masks)]
+        # objects too small for the grid leave an empty mask: nothing to click on
+        visible = [SegmentationScene(s.image, s.masks[s.masks.any((1, 2))]) for s in scenes]
+        self._scenes = [scene for scene in visible if len(scene.masks)]
         self._seed = seed
 
     def parameters(self) -> dict[str, Tensor]:

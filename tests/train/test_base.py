@@ -1,0 +1,153 @@
+"""The base stage: lessons that are true, labels that fit masks, phases that learn and resume."""
+
+import numpy as np
+import pytest
+import torch
+
+from geomag.config import load_profile, override
+from geomag.data.draw.scene import draw_objects
+from geomag.data.prompts import PROBE
+from geomag.seeds import generator
+from geomag.train.base import make_base
+from geomag.train.base_dense import (
+    CATEGORIES,
+    COLOURS,
+    code_reader,
+    dense_labels,
+    place_code,
+    read_code,
+)
+from geomag.train.base_sam import _point_inside
+from geomag.train.base_scenes import draw_base_scene
+from geomag.train.base_vlm import Gather, Lessons, Reading
+from tests.model.tiny import tiny_vlm
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [draw_base_scene(3, i, vlm_px=56, encoder_px=64) for i in range(24)]
+
+
+def test_scenes_are_a_function_of_seed_and_number(scenes):
+    again = draw_base_scene(3, 5, vlm_px=56, encoder_px=64)
+    assert np.array_equal(again.whole, scenes[5].whole)
+    assert again.lessons == scenes[5].lessons
+    assert not np.array_equal(draw_base_scene(4, 5, vlm_px=56, encoder_px=64).whole, again.whole)
+
+
+def test_where_lessons_say_the_centre_of_the_mask(scenes):
+    checked = 0
+    for scene in scenes:
+        for lesson in scene.lessons:
+            if lesson.prompt.startswith(PROBE["where"][:8]) and len(lesson.targets) == 1:
+                if "," not in lesson.answer:
+                    continue
+                x, y = (float(v) for v in lesson.answer.split(","))
+                mask = scene.segmentation.masks[lesson.targets[0]]
+                if not mask.any():
+                    continue
+                rows, columns = np.nonzero(mask)
+                middle = (
+                    (columns.min() + columns.max() + 1) / 64,
+                    (rows.min() + rows.max() + 1) / 64,
+                )
+                assert abs(x - middle[0]) < 0.06
+                assert abs(y - middle[1]) < 0.06
+                checked += 1
+    assert checked > 10
+
+
+def test_dense_labels_agree_with_the_objects():
+    scene = draw_objects(generator("dense"))
+    labels = dense_labels(scene, 64)
+    for thing in scene.objects:
+        cells = thing.mask[3::7, 3::7]  # 448 / 64 = 7: each cell's centre
+        assert set(labels.category[cells]) <= {CATEGORIES.index(thing.category)}
+        if thing.colour:
+            assert set(labels.colour[cells]) <= {COLOURS.index(thing.colour)}
+    covered = np.logical_or.reduce([t.mask for t in scene.objects])[3::7, 3::7]
+    assert np.array_equal(labels.category >= 0, covered)
+
+
+def test_place_codes_are_alike_only_where_places_are_near():
+    u = torch.linspace(0, 1, 21)
+    x, y = torch.meshgrid(u, u, indexing="xy")
+    codes = place_code(x.flatten(), y.flatten())
+    here = place_code(torch.tensor(0.3), torch.tensor(0.7))
+    best = int((codes @ here).argmax())
+    assert (x.flatten()[best].item(), y.flatten()[best].item()) == pytest.approx((0.3, 0.7))
+    reader = code_reader(32)
+    assert torch.allclose(reader @ reader.T, torch.eye(16), atol=1e-5)
+    state = here @ reader  # length sqrt(8): scaled to sqrt(32) by the reading
+    assert torch.allclose(read_code(state, reader) / 2, here, atol=1e-4)
+
+
+def test_points_lie_inside_their_mask(scenes):
+    rng = np.random.default_rng(0)
+    for scene in scenes:
+        for mask in scene.segmentation.masks:
+            if mask.any():
+                x, y = _point_inside(mask, rng)
+                assert mask[int(y) // 2, int(x) // 2]
+
+
+def test_gather_is_low_for_a_row_that_points_at_its_names(scenes):
+    vlm = tiny_vlm()
+    gather = Gather(vlm)
+    lesson = next(le for s in scenes for le in s.lessons if le.names)
+    table = vlm.llava.get_input_embeddings().weight
+    name = (*CATEGORIES, *COLOURS)[lesson.names[0]]
+    towards = table[torch.tensor(vlm.ids(name))].mean(0)[None]
+    one = type(lesson)(lesson.prompt, lesson.answer, names=lesson.names[:1])
+    assert gather(towards, [one]) < gather(-towards, [one])
+
+
+@pytest.mark.parametrize("job", ["reading", "lessons"])
+def test_a_few_updates_lower_the_loss(scenes, job):
+    vlm = tiny_vlm()
+    made = (
+        Reading(vlm, scenes, seed=1)
+        if job == "reading"
+        else Lessons(vlm, scenes, alignment=1.0, seed=1)
+    )
+    parameters = made.parameters()
+    optimizer = torch.optim.AdamW(parameters.values(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        loss = made.losses(made.batch(0, 6))["total"]
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.integration
+def test_the_base_stage_gives_the_same_bytes_and_only_reloads_what_is_done(tmp_path):
+    profile = override(
+        load_profile("sample"),
+        vlm={
+            "image_px": 56,
+            "vision_width": 32,
+            "text_width": 32,
+            "vision_layers": 2,
+            "text_layers": 2,
+        },
+        encoder={"image_px": 64, "neck_width": 32},
+        base={
+            "n_scenes": 12,
+            "steps": 3,
+            "look_steps": 3,
+            "read_steps": 3,
+            "sam_look_steps": 3,
+            "sam_steps": 3,
+            "batch": 4,
+        },
+    )
+    lines: list[str] = []
+    rows = make_base(profile, tmp_path / "a", tmp_path / "work", log=lines.append)
+    assert {row["job"] for row in rows} == {"vlm", "sam"}
+    make_base(profile, tmp_path / "b", tmp_path / "work", log=lines.append)  # all phases done
+    make_base(profile, tmp_path / "c", tmp_path / "other", log=lines.append)
+    digests = [(tmp_path / n / "complete.json").read_text() for n in "abc"]
+    assert digests[0] == digests[1] == digests[2]
