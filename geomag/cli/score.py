@@ -126,6 +126,8 @@ def table(arm: str, found: dict[str, Any]) -> str:
         lines.append(f"{name:<22}{_number(value):>8}  {between:<18}{beside}")
     if counts["missing_over_limit"]:
         lines.append("More predictions are missing than the protocol allows: do not report this.")
+    if "sample" in found["protocol"].get("model_profile", ""):
+        lines.append("A toy's scores (profile sample): not to be set beside published ones.")
     return "\n".join(lines) + "\n"
 
 

@@ -135,6 +135,7 @@ class Predictor:
             "n_masks": len(answer.masks),
             "tokens": asked.query.look.n_tokens(self.profile.vlm.patch_px),
             "prompt_version": PROMPT_VERSION,
+            "profile": self.profile.name,
         }
         if answer.n_incomplete:
             row["incomplete_groups"] = answer.n_incomplete

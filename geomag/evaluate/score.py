@@ -183,6 +183,7 @@ def _score_of(
         "n_records": len(joined.records),
         "protocol": {
             **evaluation.protocol,
+            "model_profile": _profiles(joined),
             "interval": f"95 % percentile, {how.resamples} resamples of images, seed {how.seed}",
         },
         "metrics": evaluation.metrics(),
@@ -190,6 +191,12 @@ def _score_of(
         "intervals": {name: list(pair) if pair else None for name, pair in found.items()},
         "counts": counts,
     }
+
+
+def _profiles(joined: Joined) -> str:
+    """Profiles that the predictions say they were made with; empty for other people's."""
+    rows = [p.extra for p in joined.predictions if p is not None]
+    return "+".join(sorted({str(row["profile"]) for row in rows if "profile" in row}))
 
 
 def _gain(headline: Evaluation, other: Evaluation, tools: Tools) -> dict[str, Any]:

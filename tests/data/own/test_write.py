@@ -146,10 +146,11 @@ def test_own_pictures_go_through_the_command_line(folder, layout):
     rows = list(read_jsonl(records / "magcrop.jsonl"))
     assert [row["id"] for row in rows] == ids
     assert all(row["tokens"] > 0 for row in rows)
-    geomag(
+    told = geomag(
         project, "score", layout, records / "magcrop.jsonl", "--data", out,
         "--json", project / "score.json",
     )  # fmt: skip
+    assert "A toy's scores (profile sample)" in told
     score = read_json(project / "score.json")
     assert (score["n_records"], score["counts"]["missing"]) == (len(ids), 0)
     assert not (project / "artifacts" / "predictions").exists()
