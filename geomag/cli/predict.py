@@ -27,15 +27,16 @@ def predict(
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Answer every test record of a benchmark, greedily, to JSON Lines."""
-    from geomag.cli.settings import prepare
     from geomag.data.benchmarks import BENCHMARKS
     from geomag.errors import ConfigError
-    from geomag.evaluate.predict import Source, predict_benchmark
 
     if benchmark not in BENCHMARKS:
         raise ConfigError("benchmark", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
     if (data is None) != (records is None):
         raise ConfigError("--data, --records", "one of the two", "both, or neither")
+    from geomag.cli.settings import prepare
+    from geomag.evaluate.predict import Source, predict_benchmark
+
     settings, root = prepare(profile)
     artifacts = root / "artifacts"
     if data is not None and records is not None:

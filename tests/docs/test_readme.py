@@ -15,7 +15,7 @@ from geomag_dagster.run import JOBS
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+    for path in sorted([*ROOT.glob("*.md"), ROOT / "mlflow/README.md", *ROOT.glob("docs/**/*.md")])
 ]
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from geomag.config import load_profile
+from geomag.cli.predict import predict
+from geomag.config import load_profile, override
 from geomag.data.own.write import write_own
 from geomag.data.readers import read_benchmark
 from geomag.data.validation import validate
@@ -66,8 +67,6 @@ def test_one_class_alone_is_valid(folder):
 
 
 def test_the_paper_profile_refuses_own_data_unless_the_count_is_accepted(folder):
-    from geomag.config import override
-
     made, out = write(folder, "rsvqa_lr")
     paper = load_profile("paper")
     with pytest.raises(ConfigError, match="holds own data"):
@@ -106,6 +105,13 @@ def geomag(project, *arguments):
     done = subprocess.run(command, capture_output=True, text=True, cwd=project, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_predict_wants_files_and_records_of_own_data_together(tmp_path):
+    with pytest.raises(ConfigError, match=r"--data, --records: one of the two\. Wanted: both"):
+        predict("rrsis_d", data=tmp_path)
+    with pytest.raises(ConfigError, match="'trees'"):
+        predict("trees")
 
 
 def untrained_models(models):
