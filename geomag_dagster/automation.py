@@ -13,9 +13,9 @@ import dagster as dg
 import yaml
 
 from geomag.data.benchmarks import BENCHMARKS
-from geomag.versions import dataset_versions, read_lock, tracked_tree, tree_md5
+from geomag.versions import dataset_versions, locked_paths, read_lock, tracked_tree, tree_md5
 from geomag_dagster.assets import code_version
-from geomag_dagster.naming import DATA, asset_key
+from geomag_dagster.naming import DATA, asset_key, upstream_paths
 from geomag_dagster.project import dataset_event, known_version
 from geomag_dagster.stages import Stage
 
@@ -156,6 +156,7 @@ def _changed_datasets(
 def _changed_outputs(
     instance: dg.DagsterInstance, root: Path, stages: Mapping[str, Stage]
 ) -> Iterator[dg.AssetMaterialization]:
+    locked = locked_paths(root)
     for name, entry in read_lock(root).items():
         for out in entry.get("outs", []) if name in stages else []:
             key = asset_key(out["path"])
@@ -163,8 +164,31 @@ def _changed_outputs(
                 yield dg.AssetMaterialization(
                     asset_key=key,
                     metadata={"dvc.md5": out["md5"], "made by": f"dvc repro {name}, in a shell"},
-                    tags={"dagster/data_version": out["md5"]},
+                    tags={
+                        "dagster/data_version": out["md5"],
+                        "dagster/code_version": code_version(stages[name], root),
+                        **dict(
+                            _input_versions(upstream_paths(stages[name], stages), entry, locked)
+                        ),
+                    },
                 )
+
+
+def _input_versions(
+    paths: set[str], entry: Mapping[str, Any], locked: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Tags that Dagster compares with the inputs' versions to tell what is out of date.
+
+    Its own runs write them; without them it would go by the times of the events, and never find
+    an asset out of date for a benchmark's sake. A stage that reads a whole folder of outputs is
+    taken to have read them as they are now.
+    """
+    read = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if "md5" in dep}
+    for path in sorted(paths):
+        if key := asset_key(path):
+            version = read.get(path) or locked.get(path, "unknown")
+            yield f"dagster/input_data_version/{key.to_user_string()}", version
+            yield f"dagster/input_event_pointer/{key.to_user_string()}", "NULL"
 
 
 def _digest(path: Path) -> str:

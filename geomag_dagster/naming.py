@@ -38,9 +38,13 @@ def group_name(key: dg.AssetKey) -> str:
     return key.path[0]
 
 
-def upstream_keys(stage: Stage, stages: Mapping[str, Stage]) -> set[dg.AssetKey]:
-    """The assets a stage reads: outputs of other stages, and benchmarks under ``data/``."""
+def upstream_paths(stage: Stage, stages: Mapping[str, Stage]) -> set[str]:
+    """What a stage reads: outputs of other stages, one by one, and benchmarks under ``data/``."""
     outs = [out for other in stages.values() if other is not stage for out in other.outs]
     paths = {out for dep in stage.deps for out in outs if overlap(dep, out)}
-    paths |= {dep for dep in stage.deps if PurePosixPath(dep).parts[0] == DATA}
-    return {key for path in paths if (key := asset_key(path))}
+    return paths | {dep for dep in stage.deps if PurePosixPath(dep).parts[0] == DATA}
+
+
+def upstream_keys(stage: Stage, stages: Mapping[str, Stage]) -> set[dg.AssetKey]:
+    """The assets a stage reads."""
+    return {key for path in upstream_paths(stage, stages) if (key := asset_key(path))}

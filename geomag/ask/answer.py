@@ -195,7 +195,7 @@ def _draw(
     prompt = answer["prompt"]["asked"]
     with painted(scene, tiles, layers, out) as raster:
         objects = list(find_objects(raster, layers, scene.grid))
-        write_mask(raster, out / MASK, PROMPT=prompt, MODEL=model)
+        write_mask(raster, out / MASK, scene.grid, PROMPT=prompt, MODEL=model)
     table = ObjectTable(objects, prompt, model, scene.grid.crs)
     files = [MASK]
     for name in options.formats or _usual_formats(scene):

@@ -15,7 +15,7 @@ import rasterio
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
-from geomag.ask.scene import Scene
+from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
 from geomag.errors import GeoMagError
 from geomag.geometry import PixelBox
@@ -94,7 +94,7 @@ def _parts(tile: Tile) -> Iterator[tuple[tuple[str, int], LayerPart]]:
 
 @contextmanager
 def painted(scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path) -> Iterator[Any]:
-    """The joined masks as an open raster of one band, gone afterwards.
+    """The joined masks as an open raster of one band in pixel coordinates, gone afterwards.
 
     Args:
         scene: Gives the grid and the pixels without data.
@@ -105,7 +105,6 @@ def painted(scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path) -
     grid = scene.grid
     work = folder / ".mask.work.tif"
     shape: dict[str, Any] = {"width": grid.width, "height": grid.height, "count": 1}
-    place: dict[str, Any] = {"crs": grid.crs, "transform": grid.transform}
     blocks = {"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "sparse_ok": True}
     try:
         with rasterio.open(
@@ -116,7 +115,6 @@ def painted(scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path) -
             nodata=NODATA,
             bigtiff="if_safer",
             **shape,
-            **place,
             **blocks,
         ) as raster:
             for tile in tiles:
@@ -140,8 +138,12 @@ def _paint(raster: Any, scene: Scene, tile: Tile, numbers: list[int]) -> None:
     raster.write(values, 1, window=window)
 
 
-def write_mask(raster: Any, path: Path, **tags: str) -> None:
-    """Write a painted raster as a Cloud Optimized GeoTIFF, atomically."""
+def write_mask(raster: Any, path: Path, grid: Grid, **tags: str) -> None:
+    """Write a painted raster in its place as a Cloud Optimized GeoTIFF, atomically."""
+    if grid.crs is not None:
+        raster.crs = grid.crs
+    if not grid.transform.is_identity:
+        raster.transform = grid.transform
     raster.update_tags(**tags)
     with atomic_path(path) as temporary:
         copy_raster(

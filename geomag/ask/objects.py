@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from affine import Affine
 from rasterio.crs import CRS
 from rasterio.features import shapes
 from rasterio.warp import transform
@@ -50,7 +49,7 @@ def find_objects(raster: Any, layers: Iterable[Layer], grid: Grid) -> Iterator[M
         grid: The scene's.
     """
     known = {layer.number: layer for layer in layers}
-    found = shapes(rasterio.band(raster, 1), connectivity=4, transform=Affine.identity())
+    found = shapes(rasterio.band(raster, 1), connectivity=4)
     number = 0
     for geometry, value in found:
         if value in (0, NODATA):

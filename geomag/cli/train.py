@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.stopping import stopping_quietly
+
 app = typer.Typer(help="Train the parts of the model, a stage at a time.", no_args_is_help=True)
 
 Profile = Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")]
@@ -44,7 +46,8 @@ def base(profile: Profile = None) -> None:
 
     settings, root = load_profile(profile), project_root()
     typer.echo(profile_text(settings))
-    with run(stage="base", params=flat_params(settings), root=root) as tracked:
+    tracking = run(stage="base", params=flat_params(settings), root=root)
+    with tracking as tracked, stopping_quietly():
         out = root / "artifacts" / "models" / "base"
         rows = make_base(settings, out, root / "work" / "base", log=typer.echo)
         for row in rows:
@@ -64,7 +67,8 @@ def model(profile: Profile = None) -> None:
 
     settings, root = prepare(profile)
     typer.echo(profile_text(settings))
-    with run(stage="train", params=flat_params(settings), root=root) as tracked:
+    tracking = run(stage="train", params=flat_params(settings), root=root)
+    with tracking as tracked, stopping_quietly():
 
         def on_metrics(step: int, means: dict[str, float]) -> None:
             shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())

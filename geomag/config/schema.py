@@ -43,6 +43,8 @@ class PromptConfig:
     """``classes``: the prompt lists all display names; ``short``: it does not."""
     probe: Literal["task", "short", "where"] = "task"
     """What the Eq 4 probe asks in referring tasks (model protocol 3.2)."""
+    wordings: Literal["all", "evaluation"] = "all"
+    """Training wordings: several per task, or evaluation's alone, which a tiny model masters."""
     box_decimals: int = 2
 
 

@@ -15,7 +15,7 @@ from geomag.errors import AnnotationError
 from geomag.evaluate.score import SCORERS, WARMERS
 from geomag.evaluate.score_inputs import Joined, gather, join, read_predictions
 from geomag.evaluate.score_referring import size_name
-from geomag.evaluate.score_tools import Tools, tidy
+from geomag.evaluate.score_tools import Evaluation, Tools, tidy
 from geomag.geometry import mask_area
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.paired import differences, holm
@@ -143,10 +143,15 @@ def compare(
 def _gaps(task: Task, a: Joined, b: Joined, tools: Tools) -> tuple[int, tuple[MetricGap, ...]]:
     first, second = (SCORERS[task](joined, tools, extras=False) for joined in (a, b))
     how = Resampling(tools.config.resamples, tools.config.seed)
+    return first.n_images, gaps_of(first, second, how)
+
+
+def gaps_of(first: Evaluation, second: Evaluation, how: Resampling) -> tuple[MetricGap, ...]:
+    """Each metric of both, of the same images in the same order, with Holm's correction."""
     found = differences(first.estimators, second.estimators, first.n_images, how)
     adjusted = holm([gap.p_value for gap in found.values()])
     values = first.metrics(), second.metrics()
-    gaps = tuple(
+    return tuple(
         MetricGap(
             metric=metric,
             first=values[0][metric] or 0.0,
@@ -160,7 +165,6 @@ def _gaps(task: Task, a: Joined, b: Joined, tools: Tools) -> tuple[int, tuple[Me
         )
         for (metric, gap), p in zip(found.items(), adjusted, strict=True)
     )
-    return first.n_images, gaps
 
 
 def _slices(task: Task, records: tuple[Record, ...]) -> dict[str, list[int]]:

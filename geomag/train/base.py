@@ -33,6 +33,8 @@ from geomag.train.loop import LoopSettings, Stopped, train
 Log = Callable[[str], None]
 TOKENIZER_SCENES = 600
 SAM_SCENES = 900
+STOPPED = 75
+"""Exit code of a job that saved its state when asked to stop."""
 
 
 def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict[str, Any]]:
@@ -68,10 +70,11 @@ def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict
             if job.is_alive():
                 job.terminate()
                 job.join()
-    if any(job.exitcode for job in jobs):
-        raise Stopped(
-            f"base training stopped ({[job.exitcode for job in jobs]}); run again to resume"
-        )
+    codes = [job.exitcode for job in jobs]
+    if any(code not in (0, STOPPED) for code in codes):
+        raise RuntimeError(f"base training failed with exit codes {codes}; its words are above")
+    if any(codes):
+        raise Stopped("base training stopped; run again to resume")
     vlm = _untrained_vlm(profile, load_tokenizer(work / "vlm" / "tokenizer"))
     vlm.llava.load_state_dict(torch.load(work / "vlm" / "weights.pt", weights_only=True))
     sam = sample_encoder(profile)
@@ -85,14 +88,14 @@ def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict
 
 
 def _run_job(name: str, profile: Profile, work: Path) -> None:
-    """One process: train one model to the end, or save and leave with status 75."""
+    """One process: train one model to the end, or save and leave with `STOPPED`."""
     torch.set_num_threads(1)
     work.mkdir(parents=True, exist_ok=True)
     try:
         {"vlm": _train_vlm, "sam": _train_sam}[name](profile, work)
     except Stopped as stopped:
         print(f"{name}: {stopped}", flush=True)  # noqa: T201 - the process's own last words
-        raise SystemExit(75) from None
+        raise SystemExit(STOPPED) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from geomag.data.draw.language import describe, refer
 from geomag.data.draw.places import PLACE_KINDS, draw_place, place_of
 from geomag.data.draw.questions import Question, questions
 from geomag.data.draw.scene import Scene, SceneObject, draw_objects
-from geomag.data.prompts import PROBE, TRAINING, box_text, short_scene
+from geomag.data.prompts import EVALUATION, PROBE, TRAINING, box_text, short_scene
 from geomag.geometry import PixelBox
 from geomag.seeds import generator
 from geomag.train.base_dense import CATEGORIES, LABELS, DenseLabels, dense_labels
@@ -28,8 +28,10 @@ PLACE_SHARE = 0.3
 LAND_SHARE = 0.2
 LAND = ("road", "water", "building", "tree", "field", "car", "van", "truck", "bus")
 WINDOWS = (0.25, 0.34, 0.42, 0.5, 0.67)
-WHERE = (PROBE["where"], *TRAINING[Task.REFERRING])
-"""Wordings that ask for a place; LLaVA cannot draw, so its answer is the centre."""
+WHERE = (PROBE["where"], EVALUATION[Task.REFERRING])
+"""Wordings that ask for a place; LLaVA cannot draw, so it answers in words."""
+PLAIN_SHARE = 0.6
+"""Share of lessons in the wording that evaluation uses."""
 GCG_TAGS = ("<p> ", " </p>", " [SEG]")
 
 
@@ -106,7 +108,7 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
         if (expression := refer(scene, rng, index=index)) is not None:
             phrase = expression.text.removesuffix(".").rstrip()
             asked = WHERE[int(rng.integers(len(WHERE)))].format(x=phrase)
-            lessons.append(Lesson(asked, f"{x}, {y}", (index,), names=_named(phrase)))
+            lessons.append(Lesson(asked, thing.place, (index,), names=_named(phrase)))
         box = box_text(thing.box, width=width, height=height)
         asked = _wording(Task.ROC, rng).format(x=box)
         lessons.append(Lesson(asked, thing.category, (index,), centre=(float(x), float(y))))
@@ -151,6 +153,8 @@ def _named(phrase: str) -> tuple[int, ...]:
 
 
 def _wording(task: Task, rng: np.random.Generator) -> str:
+    if rng.random() < PLAIN_SHARE:
+        return EVALUATION[task]
     wordings = TRAINING[task]
     return wordings[int(rng.integers(len(wordings)))]
 

@@ -26,7 +26,7 @@ from geomag.train.losses import alignment_loss, answer_loss
 
 TURNS = 5
 N_GLIMPSED, PATCHES = 4, 8
-SIDES = ((1.0, None), (1.0, None), (1.0, 1.0), (0.75, 1.0))
+SIDES = ((1.0, None), (1.0, None), (1.0, None), (0.75, 1.0))
 """Sides of (whole, crop) as shares of the native side; None leaves the crop out."""
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from geomag.config.schema import TrainConfig
 from geomag.data.benchmarks import Task
-from geomag.data.prompts import answer_of, frame, training_prompt
+from geomag.data.prompts import answer_of, evaluation_prompt, frame, training_prompt
+from geomag.data.records import Record
 from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
 from geomag.model.segments import label_groups
@@ -89,11 +90,16 @@ class JointTraining:
             rows = self._samples[str(name)]
             sample = rows[int(rng.integers(len(rows)))]
             choice = int(rng.integers(max(1, len(sample.record.answers))))
-            scene = self._model.profile.prompt.scene
-            prompt = training_prompt(sample.record, rng, scene=scene)
+            prompt = self._wording(sample.record, rng)
             answer = answer_of(sample.record, n_seg=len(self._seg_ids), choice=choice)
             drawn.append(Drawn(sample, prompt, answer))
         return drawn
+
+    def _wording(self, record: Record, rng: np.random.Generator) -> str:
+        settings = self._model.profile.prompt
+        if settings.wordings == "evaluation":
+            return evaluation_prompt(record, scene=settings.scene, decimals=settings.box_decimals)
+        return training_prompt(record, rng, scene=settings.scene, decimals=settings.box_decimals)
 
     def losses(self, samples: Sequence[Drawn]) -> dict[str, Tensor]:
         """CE on answers, BCE and Dice on masks, and the alignment where it is switched on."""
