@@ -1,0 +1,150 @@
+"""`geomag ask` and `geomag magcrop` with a tiny model of the real classes."""
+
+import json
+import socket
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from geomag.ask.asker import Asker
+from geomag.ask.wording import read_prompt
+from geomag.cli.main import main
+from geomag.config.load import load_profile
+from geomag.sealed import sealed
+from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
+from tests.ask.ogr import read_layer
+from tests.ask.rasters import AT, grey, write_tif
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    return root, write_project(root)
+
+
+@pytest.fixture(scope="module")
+def asker(project):
+    root, profile = project
+    return Asker(root / "artifacts" / "models", load_profile(str(profile)))
+
+
+@pytest.fixture
+def command(project, monkeypatch, capsys):
+    root, profile = project
+    monkeypatch.chdir(root)
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["geomag", *map(str, words), "--profile", str(profile)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        printed = capsys.readouterr()
+        return done.value.code, printed.out, printed.err
+
+    return run
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (3, height, width), dtype=np.uint8)
+
+
+def test_ask_answers_and_writes_everything_beside_the_image(command, project, tmp_path):
+    path = write_tif(tmp_path / "harbour.tif", noise(90, 120))
+    code, out, _ = command("ask", path, ONE)
+    assert code == 0
+    assert out.startswith("It is [SEG]")
+    folder = tmp_path / "harbour.geomag"
+    answer = json.loads((folder / "answer.json").read_text())
+    models = project[0] / "artifacts" / "models"
+    parts = ("base", "granularity", "adapter", "decoder")
+    assert answer["model"] == {part: sealed(models / part)["digest"] for part in parts}
+    assert answer["granularity"] == "pixel"
+    assert {"read", "look", "vision", "language", "masks"} == set(answer["seconds"])
+    assert answer["visual_tokens"] == 16
+    (first, second) = answer["looks"][0]["crop_boxes"]
+    assert first[0] <= second[0] < second[2] <= first[2]
+    with rasterio.open(folder / "mask.tif") as raster:
+        assert raster.transform == AT
+        area = int((raster.read(1) == 1).sum())
+    rows = read_layer(folder / "objects.gpkg")[1]
+    assert sum(int(row["area_px"]) for row in rows) == area == answer["masks"][0]["area_px"] > 0
+
+
+def test_f24_three_phrases_give_three_masks(asker):
+    reply = asker.ask(noise(60, 80).transpose(1, 2, 0), read_prompt(THREE))
+    assert tuple(mask.phrase for mask in reply.masks) == NAMES
+    assert reply.granularity == "none"  # a grounded conversation bypasses MagCrop
+
+
+def test_f24_an_answer_without_a_mask_says_so(command, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(60, 80))
+    code, out, _ = command("ask", path, NONE, "--out", tmp_path / "out")
+    assert (code, out.splitlines()[0]) == (0, "no")
+    assert "note: No mask was drawn: the model emitted no [SEG] group." in out
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3)])
+def test_f03_the_smallest_pictures_are_answered(asker, shape):
+    reply = asker.ask(np.zeros((*shape, 3), dtype=np.uint8), read_prompt(ONE))
+    assert [mask.pixels.shape for mask in reply.masks] == [shape]
+
+
+def test_f22_a_prompt_beyond_the_models_room_is_cut_with_a_note(asker):
+    prompt = asker.fit(read_prompt("zq" * 1900))
+    assert "tokens" in prompt.notes[-1]
+    reply = asker.ask(noise(20, 20).transpose(1, 2, 0), prompt, arm="plain")
+    assert isinstance(reply.text, str)
+
+
+def test_f43_no_network_is_needed(asker, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert asker.ask(noise(20, 20).transpose(1, 2, 0), read_prompt(NONE)).text == "no"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ask", "/vsicurl/http://127.0.0.1:9/a.tif", ONE), "the scheme '/vsicurl/'"),
+        (("ask", "absent.tif", ONE), "no such file"),
+        (("ask", "{image}", " "), "a question or an instruction"),
+        (("ask", "{image}", ONE, "--tile", "0"), "at least 16 pixels"),
+        (("ask", "{image}", ONE, "--bands", "1,x"), "numbers from 1"),
+        (("ask", "{image}", ONE, "--bands", "7"), "one or three numbers from 1 to 3"),
+    ],
+)
+def test_wrong_input_ends_with_two_and_one_message(command, tmp_path, words, message):
+    path = write_tif(tmp_path / "a.tif", grey(8, 8))
+    code, _, err = command(*(word.replace("{image}", str(path)) for word in words))
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_magcrop_draws_where_the_model_looks(command, tmp_path):
+    pixels = noise(90, 120)
+    path = write_tif(tmp_path / "a.tif", pixels)
+    out = tmp_path / "pictures"
+    code, printed, _ = command("magcrop", path, ONE, "--out", out)
+    assert code == 0
+    assert "granularity pixel" in printed
+    facts = json.loads((out / "probe.json").read_text())
+    assert facts["prompt"]["probe"] == "Where is the red ship?"
+    (x0, y0, *_), inner = facts["crop_boxes"]
+    boxes = np.asarray(Image.open(out / "boxes.png"))
+    assert boxes[y0, x0].tolist() == [255, 210, 0]
+    assert boxes[inner[1], inner[0]].tolist() == [0, 190, 255]
+    adjusted = np.asarray(Image.open(out / "adjusted.png")).transpose(2, 0, 1)
+    sharp = (slice(None), slice(inner[1], inner[3]), slice(inner[0], inner[2]))
+    assert np.array_equal(adjusted[sharp], pixels[sharp])  # C_2 is kept as it was
+    assert adjusted.std() < 0.5 * pixels.std()  # and the rest is compressed
+    heat = np.asarray(Image.open(out / "heatmap.png")).astype(float)
+    hx0, hy0, hx1, hy1 = (round(v) for v in facts["hottest_cell"])
+    cell = heat[hy0:hy1, hx0:hx1].mean()
+    assert cell == pytest.approx(max(cell, heat[:15, :20].mean(), heat.mean()))
+    assert 0 < facts["heat_share"] <= 1
