@@ -119,7 +119,7 @@ class BaseConfig:
     """Updates of the dense labels that teach the VLM's tower to see."""
     read_steps: int = 260
     """Updates of the text-only phase that teaches the language model what a question names."""
-    steps: int = 420
+    steps: int = 480
     """Updates of the lessons, where the VLM looks and answers."""
     batch: int = 16
     """Images per update of the lessons, five questions each."""
