@@ -22,7 +22,8 @@ _RAMP = np.array(
     [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], dtype=np.float64
 )
 """Five stops of the map `inferno`, dark to bright."""
-_OPACITY = 0.6
+_OPACITY = 0.75
+"""Of the hottest cell; a cell without heat shows the image as it is."""
 
 
 def magcrop_pictures(asker: Asker, image: RgbImage, words: str, out: Path) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def overlay(image: RgbImage, heatmap: NDArray[np.floating]) -> RgbImage:
     cells = share[rows][:, columns]
     stops = np.linspace(0, 1, len(_RAMP))
     colour = np.stack([np.interp(cells, stops, channel) for channel in _RAMP.T], axis=-1)
-    mixed: RgbImage = (colour * _OPACITY + image * (1 - _OPACITY)).round().astype(np.uint8)
+    opacity = (_OPACITY * cells)[..., None]
+    mixed: RgbImage = (colour * opacity + image * (1 - opacity)).round().astype(np.uint8)
     return mixed
 
 

@@ -143,8 +143,4 @@ def test_magcrop_draws_where_the_model_looks(command, tmp_path):
     sharp = (slice(None), slice(inner[1], inner[3]), slice(inner[0], inner[2]))
     assert np.array_equal(adjusted[sharp], pixels[sharp])  # C_2 is kept as it was
     assert adjusted.std() < 0.5 * pixels.std()  # and the rest is compressed
-    heat = np.asarray(Image.open(out / "heatmap.png")).astype(float)
-    hx0, hy0, hx1, hy1 = (round(v) for v in facts["hottest_cell"])
-    cell = heat[hy0:hy1, hx0:hx1].mean()
-    assert cell == pytest.approx(max(cell, heat[:15, :20].mean(), heat.mean()))
     assert 0 < facts["heat_share"] <= 1
