@@ -100,19 +100,19 @@ def ask_image(
         log: Told of progress.
 
     Returns:
-        What ``answer.json`` holds; its ``status`` is ``partial`` when a window failed.
+        The content of ``answer.json``; its ``status`` is ``partial`` when a window failed.
 
     Raises:
         GeoMagError: If the image, the prompt or an option is wrong.
     """
     prompt = model.fit(read_prompt(words))
     with open_scene(image, options.bands) as scene:
-        grid, windows = scene.grid, {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
+        grid = scene.grid
+        windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
         boxes = scene_windows(grid.width, grid.height, **windows)
-        facts = {**scene.facts(), "path": Path(image).name, "sha256": file_digest(Path(image))}
         identity = {
             **model.identity(),
-            "image": facts,
+            "image": {**scene.facts(), "sha256": file_digest(scene.path)},
             "prompt": {"given": words, "asked": prompt.text},
             "arm": options.arm,
             "windows": windows,
@@ -124,13 +124,12 @@ def ask_image(
                 scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
             )
             answer = {**identity, **_said(tiles, prompt)}
-            if layers := Layers(tiles):
-                answer |= _draw(scene, tiles, layers, out, options, answer)
+            answer |= _draw(scene, tiles, out, options, answer)
         except GeoMagError:  # the input is refused: nothing here to go on from
             journal.remove()
             raise
         answer["notes"] += _notes(scene, tiles, answer, options)
-    write_json(out / ANSWER, answer)
+    write_json(out / ANSWER, answer)  # last: what it names is whole
     if answer["status"] == "whole":
         journal.remove()
     return answer
@@ -185,12 +184,14 @@ def _look(tile: Tile, reply: Reply) -> dict[str, Any]:
 def _draw(
     scene: Scene,
     tiles: TiledAnswers,
-    layers: Layers,
     out: Path,
     options: AskOptions,
     answer: dict[str, Any],
 ) -> dict[str, Any]:
-    """The mask and the objects; what ``answer.json`` says of them."""
+    """Write the mask and the objects, if any mask was drawn; what ``answer.json`` says of them."""
+    layers = Layers(tiles)
+    if not layers:
+        return {}
     model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
     prompt = answer["prompt"]["asked"]
     with painted(scene, tiles, layers, out) as raster:

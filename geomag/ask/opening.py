@@ -35,7 +35,6 @@ _SCHEME = re.compile(r"^(/vsi\w+/|[a-z][a-z0-9+.-]*:/)", re.IGNORECASE)
 _GDAL_OPTIONS: dict[str, Any] = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
     "GDAL_CACHEMAX": 64,  # MB; a twentieth of the machine otherwise
-    "GDAL_HTTP_MAX_RETRY": 0,
 }
 
 

@@ -95,6 +95,7 @@ class Scene:
         """What an answer records about its image."""
         crs = self.grid.crs
         return {
+            "name": self.path.name,
             "width": self.grid.width,
             "height": self.grid.height,
             "crs": None if crs is None else crs.to_string(),
