@@ -15,7 +15,7 @@ from geomag.geometry import BoolMask
 from geomag.model.look import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.sam2_parts import Sam2Parts
-from geomag.model.segments import find_groups, phrases_of, with_seg_marks
+from geomag.model.segments import Groups, find_groups, phrases_of, with_seg_marks
 from geomag.model.vision import cut, unit_box, visual_tokens
 from geomag.model.vlm import Vlm
 
@@ -128,9 +128,14 @@ class GeoMag(nn.Module):
         packed = self.vlm.pack([self.vlm.ids(frame(q.prompt)) for q in queries], visual)
         made = self.vlm.generate(packed, max_new_tokens=max_new_tokens)
         said = time.perf_counter()
-        answers = []
-        for query, tokens, states in zip(queries, made.tokens, made.states, strict=True):
-            answers.append(self._finish(query, tokens, states))
+        groups = [find_groups(tokens, self.seg_ids) for tokens in made.tokens]
+        features = self._features_of([i for i, g in enumerate(groups) if g.starts], queries)
+        answers = [
+            self._finish(query, tokens, states, groups[index], features.get(index))
+            for index, (query, tokens, states) in enumerate(
+                zip(queries, made.tokens, made.states, strict=True)
+            )
+        ]
         drawn = time.perf_counter()
         seconds = {"vision": seen - begun, "language": said - seen, "masks": drawn - said}
         share = {phase: value / max(1, len(queries)) for phase, value in seconds.items()}
@@ -138,15 +143,33 @@ class GeoMag(nn.Module):
             answer.seconds.update(share)
         return answers
 
-    def _finish(self, query: Query, tokens: list[int], states: Tensor) -> Answer:
-        groups = find_groups(tokens, self.seg_ids)
+    def _features_of(
+        self, rows: Sequence[int], queries: Sequence[Query]
+    ) -> dict[int, list[Tensor]]:
+        """SAM2's features, batch 1 each, of the queries that a mask is drawn for."""
+        found: dict[int, list[Tensor]] = {}
+        for start in range(0, len(rows), ENCODE_AT_ONCE // 4):
+            part = rows[start : start + ENCODE_AT_ONCE // 4]
+            levels = self.features([queries[i].look for i in part])
+            for place, index in enumerate(part):
+                found[index] = [level[place : place + 1] for level in levels]
+        return found
+
+    def _finish(
+        self,
+        query: Query,
+        tokens: list[int],
+        states: Tensor,
+        groups: Groups,
+        features: list[Tensor] | None,
+    ) -> Answer:
         text = with_seg_marks(self.vlm.decode(tokens), self.seg_names)
         n_seg = len(self.seg_names)
         masks: tuple[BoolMask, ...] = ()
         scores: tuple[float, ...] = ()
-        if groups.starts:
+        if features is not None:
             h_seg = torch.stack([states[s : s + n_seg] for s in groups.starts])
-            logits = self.mask_logits(h_seg, self.features([query.look]))
+            logits = self.mask_logits(h_seg, features)
             masks = tuple(self._paste(query, one) for one in logits)
             scores = tuple(_confidence(one) for one in logits)
         return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores)
