@@ -40,10 +40,15 @@ def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | No
     if not pointer.is_file():
         return None
     out = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]
-    listing = root / ".dvc" / "cache" / "files" / "md5" / out["md5"][:2] / out["md5"][2:]
-    if not listing.is_file():
+    return listing(root, out["md5"])
+
+
+def listing(root: Path, md5: str) -> list[tuple[str, str]] | None:
+    """``(relative path, md5)`` of every file in the version of a folder; None if not cached."""
+    path = root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    if not path.is_file():
         return None
-    entries = json.loads(listing.read_text(encoding="utf-8"))
+    entries = json.loads(path.read_text(encoding="utf-8"))
     return [(entry["relpath"], entry["md5"]) for entry in entries]
 
 

@@ -15,8 +15,9 @@ import yaml
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.versions import dataset_versions, locked_paths, read_lock, tracked_tree, tree_md5
 from geomag_dagster.assets import code_version
+from geomag_dagster.lineage import UNKNOWN, input_tags, input_versions, tagged_versions
 from geomag_dagster.naming import DATA, asset_key, upstream_paths
-from geomag_dagster.project import dataset_event, known_version
+from geomag_dagster.project import dataset_event, known_tags, known_version
 from geomag_dagster.stages import Stage
 
 RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -158,37 +159,31 @@ def _changed_outputs(
 ) -> Iterator[dg.AssetMaterialization]:
     locked = locked_paths(root)
     for name, entry in read_lock(root).items():
-        for out in entry.get("outs", []) if name in stages else []:
+        if name not in stages:
+            continue
+        inputs = input_versions(root, upstream_paths(stages[name], stages), entry, locked)
+        for out in entry.get("outs", []):
             key = asset_key(out["path"])
-            if key and known_version(instance, key) != out["md5"]:
+            if key and not _is_known(instance, key, out["md5"], inputs):
                 yield dg.AssetMaterialization(
                     asset_key=key,
                     metadata={"dvc.md5": out["md5"], "made by": f"dvc repro {name}, in a shell"},
                     tags={
                         "dagster/data_version": out["md5"],
                         "dagster/code_version": code_version(stages[name], root),
-                        **dict(
-                            _input_versions(upstream_paths(stages[name], stages), entry, locked)
-                        ),
+                        **input_tags(inputs),
                     },
                 )
 
 
-def _input_versions(
-    paths: set[str], entry: Mapping[str, Any], locked: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Tags that Dagster compares with the inputs' versions to tell what is out of date.
-
-    Its own runs write them; without them it would go by the times of the events, and never find
-    an asset out of date for a benchmark's sake. A stage that reads a whole folder of outputs is
-    taken to have read them as they are now.
-    """
-    read = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if "md5" in dep}
-    for path in sorted(paths):
-        if key := asset_key(path):
-            version = read.get(path) or locked.get(path, "unknown")
-            yield f"dagster/input_data_version/{key.to_user_string()}", version
-            yield f"dagster/input_event_pointer/{key.to_user_string()}", "NULL"
+def _is_known(
+    instance: dg.DagsterInstance, key: dg.AssetKey, md5: str, inputs: Mapping[str, str]
+) -> bool:
+    """Whether Dagster knows an output and, as far as can be told, what it was made from."""
+    tags = known_tags(instance, key)
+    if tags.get("dagster/data_version") != md5:
+        return False
+    return UNKNOWN in inputs.values() or tagged_versions(tags) == inputs
 
 
 def _digest(path: Path) -> str:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -75,9 +75,14 @@ def dataset_event(name: str, md5: str) -> dg.AssetMaterialization:
 
 def known_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     """The data version of an asset's latest materialization."""
+    return known_tags(instance, key).get("dagster/data_version")
+
+
+def known_tags(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, str]:
+    """The tags of an asset's latest materialization; none when there is none."""
     event = instance.get_latest_materialization_event(key)
     materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get("dagster/data_version") if materialization else None
+    return (materialization.tags or {}) if materialization else {}
 
 
 def _dvc(root: Path, *arguments: str) -> None:
