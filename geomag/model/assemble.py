@@ -23,7 +23,9 @@ def untrained(models: Path, profile: Profile) -> GeoMag:
     """
     vlm, sam = load_base(models / "base", profile)
     attach_adapter(vlm, profile.adapter)
-    return GeoMag(vlm, sam, profile)
+    model = GeoMag(vlm, sam, profile)
+    model.to(vlm.device)
+    return model
 
 
 def trained(models: Path, profile: Profile) -> GeoMag:
@@ -45,6 +47,7 @@ def trained(models: Path, profile: Profile) -> GeoMag:
     vlm, sam = load_base(models / "base", profile)
     load_adapter(vlm, models / "adapter", profile.adapter)
     model = GeoMag(vlm, sam, profile)
+    model.to(vlm.device)
     state = load_file(models / "decoder" / "decoder.safetensors")
     load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")
     load_strictly(model.decoder, _part(state, "decoder."), place="decoder.safetensors")

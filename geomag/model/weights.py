@@ -88,7 +88,15 @@ def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
         )
     vlm.requires_grad_(False)
     sam.requires_grad_(False)
-    return vlm.eval(), sam.eval()
+    device = device_of(profile)
+    return vlm.eval().to(device), sam.eval().to(device)
+
+
+def device_of(profile: Profile) -> torch.device:
+    """Where the profile's models run; ``auto`` takes a GPU if there is one."""
+    if profile.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(profile.device)
 
 
 def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
