@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,12 @@ def read_lock(root: Path) -> dict[str, dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
     tree = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
     return dict(tree.get("stages", {}))
+
+
+def stage_paths(lock: Mapping[str, Any], stage: str, part: str) -> dict[str, str]:
+    """Versions by path of one stage's ``deps`` or ``outs``; empty if the lock lacks the stage."""
+    entries = lock.get(stage, {}).get(part, [])
+    return {entry["path"]: entry.get("md5", "") for entry in entries}
 
 
 def locked_paths(root: Path) -> dict[str, str]:

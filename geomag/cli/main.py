@@ -16,9 +16,11 @@ from geomag.cli import (
     doctor,
     magcrop,
     predict,
+    promote,
     report,
     runs,
     score,
+    trace,
     train,
 )
 from geomag.errors import GeoMagError
@@ -52,6 +54,8 @@ app.command("report")(report.report)
 app.command("ask")(ask.ask)
 app.command("magcrop")(magcrop.magcrop)
 app.command("runs")(runs.runs)
+app.command("promote")(promote.promote)
+app.command("trace")(trace.trace)
 
 
 def main() -> NoReturn:

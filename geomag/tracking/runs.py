@@ -238,7 +238,7 @@ def _texts(values: Mapping[str, Scalar]) -> dict[str, str]:
 
 def _context_tags(root: Path) -> dict[str, str]:
     """What a run can be found by later: who started it, from which commit, on which host."""
-    tags = {"owner": f"{socket.gethostname()}:{os.getpid()}", **_git_tags(root)}
+    tags = {"owner": f"{socket.gethostname()}:{os.getpid()}", **git_tags(root)}
     for tag, variable in {
         "dvc.stage": "DVC_STAGE",
         "dagster.run_id": "GEOMAG_RUN_ID",
@@ -250,7 +250,9 @@ def _context_tags(root: Path) -> dict[str, str]:
     return tags
 
 
-def _git_tags(root: Path) -> dict[str, str]:
+def git_tags(root: Path) -> dict[str, str]:
+    """The commit that is checked out, and whether tracked files differ from it."""
+
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -118,6 +118,15 @@ class Store:
 
         return self._insist(found)
 
+    def trainer(self, md5: str) -> str:
+        """The run that made the newest part of this version; empty if none did."""
+
+        def found() -> str:
+            model = self._logged(md5)
+            return str(model.source_run_id or "") if model else ""
+
+        return self._insist(found)
+
     def url(self, run_id: str) -> str:
         """The run's page on the server that ``make ui`` starts."""
         server = os.environ.get("GEOMAG_MLFLOW_URL", "http://127.0.0.1:5000").rstrip("/")
@@ -221,11 +230,15 @@ class Store:
         self._metrics(run_id, {**entry, "step": 0, "binding": binding}, b"")
 
     def _model(self, md5: str) -> str | None:
-        """The newest logged model whose bytes have this version."""
+        model = self._logged(md5)
+        return model.model_id if model else None
+
+    def _logged(self, md5: str) -> Any:
+        """The newest logged model whose bytes have this version, or None."""
         experiments = [e.experiment_id for e in self._client.search_experiments()]
         query = f"tags.`dvc.md5` = '{md5}'"
         found = self._client.search_logged_models(experiments, query, max_results=1) if md5 else []
-        return found[0].model_id if found else None
+        return found[0] if found else None
 
     def _end(self, run_id: str, entry: Entry, content: bytes) -> None:
         self._client.set_terminated(run_id, entry["status"])

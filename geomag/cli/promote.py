@@ -1,0 +1,79 @@
+"""``geomag promote``: make the candidate the champion if it is better, and nowhere worse."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geomag.evaluate.champion import Promotion
+    from geomag.evaluate.promotion import Row
+
+
+def promote(
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Make the champion before this one champion again.")
+    ] = False,
+    accept: Annotated[
+        str, typer.Option(help="Promote without comparison, for this reason; it is recorded.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and change nothing.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the decision here.")] = None,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+) -> None:
+    """Compare what is under artifacts/ with the champion, and record the outcome and why."""
+    from geomag.config import project_root
+    from geomag.errors import ConfigError
+    from geomag.evaluate.champion import roll_back
+    from geomag.io import write_json
+
+    if rollback and (accept or dry_run):
+        raise ConfigError("--rollback", "with --accept or --dry-run", "one of them")
+    if rollback:
+        left, taken = roll_back(project_root())
+        typer.echo(f"version {taken} is the champion again, version {left} was rolled back")
+        return
+    done = _run(profile, accept, dry_run=dry_run)
+    if json is not None:
+        write_json(json, done.to_json())
+    typer.echo("\n".join([*map(_line, done.decision.rows), _verdict(done)]))
+
+
+def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
+    from collections.abc import Iterator
+
+    from geomag.config import load_profile, project_root
+    from geomag.data.records import Record, read_records
+    from geomag.evaluate.champion import run_gate
+    from geomag.evaluate.score_tools import Tools
+    from geomag.tracking.runs import git_tags
+
+    settings, root = load_profile(profile), project_root()
+
+    def records(name: str) -> Iterator[Record]:
+        return read_records(root / "artifacts" / "records" / name / "records.jsonl")
+
+    tools = Tools(
+        config=settings.score,
+        cache=root / "work" / "text_vectors",
+        gcg_encoder=settings.text_encoder.path,
+    )
+    tags = {"profile": settings.name, **git_tags(root)}
+    return run_gate(root, records, tools, tags=tags, accept=accept, dry_run=dry_run)
+
+
+def _line(row: "Row") -> str:
+    slices = "".join(f"\n  worse: {name}" for name in row.worse_slices)
+    return (
+        f"{row.benchmark + ' ' + row.split:<28}{row.metric:<14}"
+        f"{row.challenger:>8.4f}{row.champion:>8.4f}  {row.difference:+.4f} "
+        f"[{row.low:+.4f}, {row.high:+.4f}]  p {row.p_holm:.4f}  {row.outcome}{slices}"
+    )
+
+
+def _verdict(done: "Promotion") -> str:
+    champion = f"version {done.champion_version}" if done.champion else "none"
+    return (
+        f"{done.decision.outcome}: {done.decision.reason}\n"
+        f"candidate {done.candidate}, champion {champion} {done.champion}".rstrip()
+    )

@@ -1,0 +1,35 @@
+"""Which runs trained the parts and scored the answers behind a number."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from geomag.tracking.store import Store, TrackerDownError
+
+
+def find_runs(root: Path, benchmark: str, arm: str, versions: Mapping[str, str]) -> dict[str, str]:
+    """MLflow's run ids by what they did.
+
+    Args:
+        root: Project root.
+        benchmark: Whose score is asked for.
+        arm: ``magcrop`` or ``plain``.
+        versions: DVC's md5 by part, and of the benchmark's files as ``data``.
+
+    Returns:
+        Run ids; where MLflow has none, or does not answer, the reason in words.
+    """
+    found: dict[str, str] = {}
+    try:
+        store = Store(root)
+        for part, md5 in versions.items():
+            if part != "data" and md5:
+                found[f"trained {part}"] = store.trainer(md5) or "no run of this version"
+        query = f"tags.benchmark = '{benchmark}' and tags.arm = '{arm}'"
+        for run in store.search(["score"], query, ["attributes.start_time DESC"], 50):
+            if versions["data"] in {used.dataset.digest for used in run.inputs.dataset_inputs}:
+                found["scored"] = run.info.run_id
+                break
+        found.setdefault("scored", "no run on this version of the data")
+    except TrackerDownError as failure:
+        return {"not reachable": str(failure)}
+    return found

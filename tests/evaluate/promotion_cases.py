@@ -1,0 +1,65 @@
+"""A project that has been predicted and scored, in miniature: what the gate and lineage read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import yaml
+
+from geomag.data.records import write_records
+from tests.evaluate.score_cases import question
+
+N_IMAGES, PER_IMAGE = 120, 4
+BENCHMARK = "rsvqa_lr"
+ROWS = [
+    question(i, i // PER_IMAGE, "presence" if i % 2 else "comp", "yes", benchmark=BENCHMARK)
+    for i in range(N_IMAGES * PER_IMAGE)
+]
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def make_line(root: Path) -> Path:
+    """Records and pictures; `answer` adds a model and its answers."""
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    (root / "params.yaml").write_text("profile: sample\n")
+    records = root / "artifacts" / "records" / BENCHMARK / "records.jsonl"
+    write_records(records, ROWS)
+    for image in {row.image for row in ROWS}:
+        path = root / "data" / BENCHMARK / image
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"picture {image}")
+    return root
+
+
+def answer(root: Path, weights: str, right) -> None:
+    """Answers of the model called ``weights``, right where ``right(i)`` is, as DVC records them."""
+    path = root / "artifacts" / "predictions" / BENCHMARK / "magcrop.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": r.id, "text": "yes" if right(int(r.id)) else "no"} for r in ROWS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    models = {
+        part: md5(part if part in ("base", "granularity") else f"{part} {weights}") + ".dir"
+        for part in ("base", "granularity", "adapter", "decoder")
+    }
+    outs = [{"path": f"artifacts/models/{p}", "md5": m} for p, m in models.items()]
+    data = [
+        {"path": f"data/{BENCHMARK}", "md5": md5("data") + ".dir"},
+        {"path": f"artifacts/records/{BENCHMARK}", "md5": md5("records") + ".dir"},
+    ]
+    predicted = {
+        "path": f"artifacts/predictions/{BENCHMARK}/magcrop.jsonl",
+        "md5": md5(path.read_text()),
+    }
+    stages = {
+        "base": {"cmd": "base", "outs": outs[:1]},
+        "granularity": {"cmd": "granularity", "outs": outs[1:2]},
+        "train": {"cmd": "train", "deps": [*data, *outs[:2]], "outs": outs[2:]},
+        f"predict@{BENCHMARK}-magcrop": {"deps": [*data, *outs], "outs": [predicted]},
+    }
+    # through JSON, so that YAML writes no aliases, which DVC does not
+    (root / "dvc.lock").write_text(
+        yaml.safe_dump({"schema": "2.0", "stages": json.loads(json.dumps(stages))})
+    )
