@@ -1,0 +1,176 @@
+"""The promises about the whole line, on a small project: one command, and everything agrees."""
+
+import json
+import math
+import re
+import shutil
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from geomag.data.benchmarks import BENCHMARKS
+from geomag.data.records import read_records
+from geomag.sealed import sealed
+from geomag_dagster.assets import dataset_specs, stage_assets
+from geomag_dagster.automation import dvc_lock_sensor
+from geomag_dagster.dvc import DvcResource
+from geomag_dagster.metadata import arms_of
+from geomag_dagster.naming import asset_key
+from geomag_dagster.stages import Stage, read_stages
+from tests.line.project import Project, make_project
+
+pytestmark = pytest.mark.integration
+TRAIN = ("-m", "geomag", "train", "model")
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory) -> Project:
+    """A project on which the one command has run once; tests that change it take a copy."""
+    project = make_project(tmp_path_factory.mktemp("line") / "geomag")
+    code = "import geomag, geomag_dagster; print(geomag.__file__, geomag_dagster.__file__)"
+    for place in project.python("-c", code).split():
+        assert Path(place).is_relative_to(project.root), "the clone's code must be what runs"
+    steps = project.run_line()
+    assert set(steps.values()) == {"done"}
+    assert len(steps) == len(read_stages(project.root))
+    return project
+
+
+@pytest.fixture
+def copy(line, tmp_path) -> Project:
+    return line.copy(tmp_path / "geomag")
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_each_benchmark_has_a_score_with_metrics_counts_and_baselines(line, benchmark):
+    scores = line.json(f"artifacts/scores/{benchmark.name}.json")
+    arms = arms_of(scores)
+    extra = {f" {split}" for split in benchmark.test_splits[1:]} | {""}
+    assert set(arms) == {f"{arm}{split}" for arm in benchmark.arms for split in extra}
+    records = list(read_records(line.root / f"artifacts/records/{benchmark.name}/records.jsonl"))
+    for score in arms.values():
+        assert score["n_records"] == sum(r.split == score["split"] for r in records) > 0
+        assert score["counts"]["missing"] == 0
+        assert score["metrics"]
+        assert all(math.isfinite(value) for value in score["metrics"].values())
+        for baseline in score["baselines"].values():
+            assert baseline.keys() <= score["metrics"].keys()
+        assert score["baselines"]
+
+
+def test_every_asset_has_the_version_that_dvc_records(line):
+    names = {f"{kind}/{name}" for kind in ("data", "records", "scores") for name in BENCHMARKS}
+    names |= {f"predictions/{b.name}/{arm}" for b in BENCHMARKS.values() for arm in b.arms}
+    names |= {f"crops/{b.name}" for b in BENCHMARKS.values() if b.crops}
+    names |= {f"model/{part}" for part in ("base", "granularity", "adapter", "decoder")}
+    versions = line.dagster_versions()
+    assert versions.keys() == names | {"report/tables"}
+    assert versions == line.locked_versions()
+
+
+def test_a_second_run_and_a_shell_find_nothing_to_do(line, record_property):
+    before, lock = line.dagster_versions(), (line.root / "dvc.lock").read_bytes()
+    assert set(line.run_line().values()) == {"current"}
+    assert line.dagster_versions() == before
+    begun = time.monotonic()
+    printed = line.dvc("repro")
+    record_property("seconds of a dvc repro with nothing to do", time.monotonic() - begun)
+    assert "Data and pipelines are up to date" in printed
+    assert "Running stage" not in printed
+    assert (line.root / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.parametrize("benchmark", ["aid", "refsegrs"])
+def test_without_one_picture_exactly_what_reads_its_benchmark_is_out_of_date(copy, benchmark):
+    stages = read_stages(copy.root)
+    folder = f"data/{benchmark}"
+    readers = [stage for stage in stages.values() if folder in stage.deps]
+    pictures = [p for p in (copy.root / folder).rglob("*") if p.suffix in (".jpg", ".tif", ".png")]
+    min(pictures).unlink()
+    changed = json.loads(copy.dvc("status", "--json"))
+    assert changed.keys() == {"data.dvc", *(stage.name for stage in readers)}
+    copy.dvc("add", "data")
+    assert look(copy) == {folder}
+    assert out_of_date(copy) == keys_of(readers)
+
+
+def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
+    profile = copy.root / "geomag" / "profiles" / "sample.yaml"
+    profile.write_text(profile.read_text().replace("gallery: 2", "gallery: 1"))
+    assert out_of_date(copy) == {"report/tables"}
+    assert copy.dvc("repro").count("Running stage") == 1
+    assert look(copy) == {"report/tables"}
+    assert copy.dagster_versions() == copy.locked_versions()
+    assert out_of_date(copy) == set()
+    # a benchmark that the shell has run through the line again: its readers know its version
+    note = copy.root / "data" / "resisc45" / "NOTE.txt"
+    note.write_text("first")
+    copy.dvc("add", "data")
+    copy.dvc("repro", "--single-item", "validate@resisc45", "predict@resisc45-magcrop")
+    look(copy)
+    assert "records/resisc45" not in out_of_date(copy)
+    note.write_text("second")
+    copy.dvc("add", "data")
+    assert look(copy) == {"data/resisc45"}
+    assert {"records/resisc45", "predictions/resisc45/magcrop"} <= out_of_date(copy)
+
+
+def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
+    models = copy.root / "artifacts" / "models"
+    undisturbed = {part: sealed(models / part)["digest"] for part in ("adapter", "decoder")}
+    shutil.rmtree(copy.root / "work" / "train")
+    for part in undisturbed:
+        shutil.rmtree(models / part)
+    training = copy.start(*TRAIN)
+    printed = iter(training.stdout)
+    assert any(row.startswith("train 5/10") for row in printed)
+    training.kill()
+    assert training.wait(60) == -9
+    assert not (models / "adapter").exists()
+    assert not (models / "decoder").exists()
+    updates = re.findall(r"^train (\d+)/10", copy.python(*TRAIN), re.MULTILINE)
+    assert updates[-1] == "10"
+    assert 1 < int(updates[0]) <= 6, "resumed from a checkpoint at or before the kill"
+    for part, digest in undisturbed.items():
+        assert sealed(models / part, verify=True)["digest"] == digest
+    assert "train" not in json.loads(copy.dvc("status", "--json"))
+
+
+def look(project: Project) -> set[str]:
+    """Let the UI's sensor look at DVC's files; returns the assets whose new versions it reports."""
+    sensor = dvc_lock_sensor(project.root, read_stages(project.root))
+    with project.instance() as instance:
+        seen = sensor(dg.build_sensor_context(instance=instance)).asset_events
+        for event in seen:
+            instance.report_runless_asset_event(event)
+    return {event.asset_key.to_user_string() for event in seen}
+
+
+def out_of_date(project: Project) -> set[str]:
+    """The assets that the UI marks as out of date or missing."""
+    stages = read_stages(project.root)
+    definitions = dg.Definitions(
+        assets=[
+            *dataset_specs(list(BENCHMARKS)),
+            *stage_assets(stages, project.root, on_gpu=False),
+        ],
+        resources={"dvc": DvcResource(root=str(project.root))},
+    )
+    graph = definitions.resolve_asset_graph()
+    with project.instance() as instance:
+        context = LoadingContextForTest(instance)
+        resolver = CachingStaleStatusResolver(instance, graph, context)
+        return {
+            key.to_user_string()
+            for key in graph.get_all_asset_keys()
+            if resolver.get_status(key) is not StaleStatus.FRESH
+        }
+
+
+def keys_of(stages: list[Stage]) -> set[str]:
+    """The assets of the outputs of some stages."""
+    return {asset_key(out).to_user_string() for stage in stages for out in stage.outs}
