@@ -14,6 +14,7 @@ from geomag_dagster.automation import automation, on_changed_inputs, weekly_sche
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.executors.choose import chosen_executor
 from geomag_dagster.jobs import jobs
+from geomag_dagster.promotion import promotion_assets
 from geomag_dagster.stages import read_stages
 
 
@@ -27,6 +28,7 @@ def build() -> dg.Definitions:
         assets=[
             *dataset_specs(list(BENCHMARKS)),
             *stage_assets(stages, root, on_gpu=on_gpu, condition=on_changed_inputs()),
+            *promotion_assets(stages, root),
         ],
         jobs=jobs(),
         sensors=automation(root, stages),

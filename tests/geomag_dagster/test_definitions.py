@@ -34,7 +34,7 @@ def test_every_output_of_every_stage_is_an_asset_and_the_graphs_agree():
     wanted |= {f"crops/{b.name}" for b in benchmarks if b.crops}
     wanted |= {f"predictions/{b.name}/{arm}" for b in benchmarks for arm in b.arms}
     wanted |= {f"model/{part}" for part in ("base", "granularity", "adapter", "decoder")}
-    assert names == wanted | {"report/tables"}
+    assert names == wanted | {"report/tables", "model/candidate", "model/champion"}
     parents = graph.get(dg.AssetKey(["predictions", "aid", "magcrop"])).parent_keys
     assert {key.to_user_string() for key in parents} == {
         "data/aid",
@@ -59,7 +59,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it():
 
 @pytest.mark.parametrize(
     ("job", "first", "n_steps"),
-    [("whole_line", "base", 43), ("retrain", "base", 18), ("evaluate_only", "report", 25)],
+    [("whole_line", "base", 43), ("retrain", "model__champion", 45), ("evaluate_only", "report", 25)],
 )
 def test_jobs_hold_their_part_of_the_line(job, first, n_steps):
     names = {node.name for node in build().resolve_job_def(job).nodes}
@@ -74,6 +74,8 @@ def test_a_selection_string_resolves():
     assert {key.to_user_string() for key in selected} == {
         "scores/aid",
         "report/tables",
+        "model/candidate",
+        "model/champion",
         "model/base",
         "model/adapter",
         "model/decoder",
