@@ -48,7 +48,12 @@ def adapter_parameters(vlm: Vlm) -> dict[str, Tensor]:
 
 
 def save_adapter(vlm: Vlm, folder: Path) -> None:
-    """Write the adapter as stock peft reads it: ``adapter_model.safetensors`` and its config."""
+    """Write the adapter as stock peft reads it: ``adapter_model.safetensors`` and its config.
+
+    The base is named relative to the models' folder: peft would write where the project lies, and
+    the same training would have another digest in another folder.
+    """
+    vlm.peft.peft_config["default"].base_model_name_or_path = "../base"
     vlm.peft.save_pretrained(folder, save_embedding_layers=False)
 
 
