@@ -119,3 +119,26 @@ def own(
     made = write_own(sources, layout=layout, out=out, names=names)
     kinds = ", ".join(f"{kind} {count}" for kind, count in made.kinds.items())
     typer.echo(f"{made.n_pictures} pictures, {made.n_boxes} boxes -> {layout} in {out}: {kinds}")
+
+
+@app.command()
+def add(
+    drop: Annotated[Path, typer.Argument(help="Folder of labelled imagery, in its layout.")],
+    benchmark: Annotated[str, typer.Option(help="rrsis_d or rsvqa_lr.")],
+    accept_count: Annotated[
+        bool, typer.Option("--accept-count", help="Let split counts differ from the published.")
+    ] = False,
+) -> None:
+    """Take new imagery into data/BENCHMARK: checked aside first, tracked by DVC after."""
+    from geomag.config import load_profile, override, project_root
+    from geomag.data.incoming import add as take_in
+
+    profile = load_profile()
+    if accept_count:
+        profile = override(profile, data={"accept_count": [benchmark]})
+    done = take_in(drop, benchmark, project_root(), profile)
+    if not done.counts:
+        typer.echo(f"{benchmark}: all of {drop} is there already")
+        return
+    counts = ", ".join(f"{split} {count:,}" for split, count in done.counts.items())
+    typer.echo(f"{benchmark}: {len(done.new_files)} new files, now {counts}; kept in {done.folder}")

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from geomag.config.schema import ScoreConfig
+from geomag.data.classes import RESISC45_CLASSES
 from geomag.data.records import read_records
 from geomag.errors import PredictionError, ToolError, WeightsError
 from geomag.evaluate.candidate import collect, keep, kept
 from geomag.evaluate.champion import roll_back, run_gate
-from geomag.evaluate.promotion import judge
-from geomag.evaluate.score_compare import Comparison, gaps_of
+from geomag.evaluate.promotion import LEAST_RESAMPLES, judge
+from geomag.evaluate.score_compare import ALPHA, Comparison, gaps_of
 from geomag.evaluate.score_tools import Evaluation, Tools
 from geomag.io import read_json
 from geomag.metrics.bootstrap import Resampling
+from geomag.metrics.paired import holm
 from geomag.metrics.tally import Tally, share
 from geomag.tracking.registry import PromotionError, Registry
 from geomag.tracking.store import create_tables
@@ -122,6 +124,11 @@ def test_holm_over_benchmarks_asks_more_of_each():
     rng = np.random.default_rng(0)
     beside = judge([simulated("rrsis_d", rng, 0.02), simulated("refsegrs", rng, 0.0)]).rows[0]
     assert beside.p_holm == pytest.approx(2 * alone.p_holm)
+
+
+def test_a_single_class_of_the_largest_set_can_be_found_worse():
+    n_classes = len(RESISC45_CLASSES)
+    assert max(holm([2 / (LEAST_RESAMPLES + 1)] * n_classes)) < ALPHA
 
 
 @pytest.fixture(scope="session")
