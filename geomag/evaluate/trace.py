@@ -118,7 +118,8 @@ def _cell(cell_id: str, root: Path) -> dict[str, Any]:
         raise UnknownCellError(
             f"cell {cell_id!r}",
             f"not among the {len(cells)} of {CELLS}",
-            f"table/benchmark/split/arm/metric, such as {', '.join(near)}",
+            f"table/benchmark/split/arm/metric, such as {', '.join(near)}" if near else "",
+            "" if near else "run dvc repro: no benchmark had a score when the report was made",
         )
     return dict(cells[cell_id])
 

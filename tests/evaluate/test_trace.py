@@ -70,6 +70,12 @@ def test_an_unknown_cell_lists_the_nearest(line):
         trace(CELL.replace("average", "averge"), line, code=CODE)
 
 
+def test_a_report_without_cells_says_what_to_run(line):
+    (line / "artifacts" / "report" / "cells.json").write_text("[]")
+    with pytest.raises(UnknownCellError, match=r"not among the 0 .* run dvc repro"):
+        trace(CELL, line, code=CODE)
+
+
 def test_without_a_report_the_file_is_named(line):
     (line / "artifacts" / "report" / "cells.json").unlink()
     with pytest.raises(GeoMagError, match=r"cells\.json: no such file"):
