@@ -59,7 +59,11 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it():
 
 @pytest.mark.parametrize(
     ("job", "first", "n_steps"),
-    [("whole_line", "base", 43), ("retrain", "model__champion", 45), ("evaluate_only", "report", 25)],
+    [
+        ("whole_line", "base", 43),
+        ("retrain", "model__champion", 45),
+        ("evaluate_only", "report", 25),
+    ],
 )
 def test_jobs_hold_their_part_of_the_line(job, first, n_steps):
     names = {node.name for node in build().resolve_job_def(job).nodes}
