@@ -34,7 +34,7 @@ elif verb == "model":
 elif verb == "score":
     source, out = rest
     count = len(pathlib.Path(source).read_text())
-    score = {"benchmark": "aid", "split": "test", "n_records": count}
+    score = {"benchmark": "aid", "split": "test", "n_records": count, "protocol": {}}
     score["metrics"], score["intervals"] = {"mean_iou": count / 100}, {"mean_iou": [0.1, 0.9]}
     score["baselines"] = {"always nothing": {"mean_iou": 0.0}}
     score["counts"] = {"images": 1, "missing": 0, "unparsed": 0, "missing_over_limit": False}
