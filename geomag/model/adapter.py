@@ -50,11 +50,12 @@ def adapter_parameters(vlm: Vlm) -> dict[str, Tensor]:
 def save_adapter(vlm: Vlm, folder: Path) -> None:
     """Write the adapter as stock peft reads it: ``adapter_model.safetensors`` and its config.
 
-    The base is named relative to the models' folder: peft would write where the project lies, and
-    the same training would have another digest in another folder.
+    The base is named relative to the models' folder, and peft's model card left out: both would
+    say where the project lies, and equal trainings in two folders would have two digests.
     """
     vlm.peft.peft_config["default"].base_model_name_or_path = "../base"
     vlm.peft.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink()
 
 
 def load_adapter(vlm: Vlm, folder: Path, config: AdapterConfig) -> None:
