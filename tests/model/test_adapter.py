@@ -61,6 +61,18 @@ def test_a_saved_adapter_loads_in_ours_and_in_stock_peft(tmp_path):
     assert torch.equal(logits(stock), wanted)
 
 
+def test_what_is_written_does_not_say_where_the_project_lies(tmp_path):
+    vlm = tiny_vlm()
+    vlm.llava.config._name_or_path = "/some/where/artifacts/models/base/vlm"
+    attach_adapter(vlm, AdapterConfig())
+    save_adapter(vlm, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+    assert all(b"/some/where" not in p.read_bytes() for p in tmp_path.iterdir())
+
+
 def test_a_table_without_spare_rows_is_refused():
     vlm = tiny_vlm()
     vlm.llava.resize_token_embeddings(len(vlm.tokenizer))
