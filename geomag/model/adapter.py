@@ -55,7 +55,6 @@ def save_adapter(vlm: Vlm, folder: Path) -> None:
     """
     vlm.peft.peft_config["default"].base_model_name_or_path = "../base"
     vlm.peft.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's blank model card, with that path again
     (folder / "README.md").unlink()
 
 
