@@ -8,7 +8,6 @@ from geomag.config.load import (
     profile_digest,
     profile_text,
     project_root,
-    with_arm,
 )
 from geomag.config.schema import Profile
 
@@ -21,5 +20,4 @@ __all__ = [
     "profile_digest",
     "profile_text",
     "project_root",
-    "with_arm",
 ]

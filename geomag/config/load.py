@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from dataclasses import MISSING, asdict, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -95,11 +95,6 @@ def flat_params(profile: Profile) -> dict[str, str | int | float | bool]:
         else:
             flat[section] = value
     return flat
-
-
-def with_arm(profile: Profile, arm: Literal["magcrop", "plain"]) -> Profile:
-    """The profile with the training arm changed."""
-    return replace(profile, train=replace(profile.train, arm=arm))
 
 
 def _profile_of_params(root: Path) -> str | None:

@@ -152,7 +152,6 @@ class GranularityConfig:
 class MagCropConfig:
     """Probe, window and adjustment (paper 3.2; model protocol 2-4)."""
 
-    probe: Literal["attention", "mask", "attention+mask"] = "attention"
     layer: int = -1
     """Decoder layer whose attention is weighted; the paper takes the last."""
     loss: Literal["log_p", "ce_literal", "logit"] = "log_p"
@@ -227,7 +226,6 @@ class PredictConfig:
     batch: int = 32
     max_new_tokens: int = 24
     max_new_tokens_gcg: int = 96
-    mode: Literal["generate", "forced"] = "generate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
 from geomag.config.schema import AdapterConfig
@@ -64,8 +63,3 @@ def load_adapter(vlm: Vlm, folder: Path, config: AdapterConfig) -> None:
     vlm.requires_grad_(False)
     vlm.peft = PeftModel.from_pretrained(vlm.llava, str(folder), is_trainable=False)
     vlm.eval()
-
-
-def adapter_state(vlm: Vlm) -> dict[str, Tensor]:
-    """The adapter's tensors under peft's own names."""
-    return dict(get_peft_model_state_dict(vlm.peft))

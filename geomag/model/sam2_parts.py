@@ -43,15 +43,6 @@ HIERA_LARGE = Sam2Size(
     window_spec=(8, 4, 16, 8),
     neck_width=256,
 )
-HIERA_TINY = Sam2Size(
-    image_px=1024,
-    embed_dim=96,
-    num_heads=1,
-    stages=(1, 2, 7, 2),
-    global_att_blocks=(5, 7, 9),
-    window_spec=(8, 4, 14, 7),
-    neck_width=256,
-)
 
 
 def sample_size(*, image_px: int, embed_dim: int, neck_width: int) -> Sam2Size:

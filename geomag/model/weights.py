@@ -4,7 +4,6 @@ Only safetensors and ``weights_only`` checkpoints are read; loading is strict an
 keys that do not fit; every folder ends with ``complete.json``, which carries digests.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from geomag.model.sam2_parts import (
 )
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
-from geomag.sealed import MARKER, publish, seal, sealed
+from geomag.sealed import publish, seal, sealed
 
 SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -165,9 +164,3 @@ def _weight_digests(path: Path) -> dict[str, str]:
     if not files:
         raise WeightsError(str(path), "no weights there", remedy="see docs/setup.md, real weights")
     return {file.name: file_digest(file) for file in files}
-
-
-def read_marker(folder: Path) -> dict[str, Any]:
-    """The marker as JSON without checks, for messages."""
-    facts: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    return facts
