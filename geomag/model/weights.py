@@ -72,10 +72,28 @@ def pin_base(folder: Path, profile: Profile) -> str:
         return seal(out, kind="pinned")
 
 
+def check_pins(folder: Path, profile: Profile) -> None:
+    """Hold the pretrained weights against the manifest that `pin_base` wrote.
+
+    Raises:
+        WeightsError: Naming the file that was changed, added or lost since.
+    """
+    manifest = read_json(folder / "manifest.json")
+    for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
+        pinned, found = manifest[name]["sha256"], _weight_digests(Path(path))
+        for file in sorted({*pinned, *found}):
+            if pinned.get(file) != found.get(file):
+                was, now = (str(d.get(file, "absent"))[:16] for d in (pinned, found))
+                raise WeightsError(
+                    str(Path(path) / file), f"sha256 {now}", f"{was}, as pinned", "fetch it again"
+                )
+
+
 def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
     """The frozen VLM and SAM2 of a base folder, in evaluation mode."""
     facts = sealed(folder)
     if facts["kind"] == "pinned":
+        check_pins(folder, profile)
         vlm = load_vlm(Path(profile.vlm.path), dtype=profile.vlm.dtype)
         sam = load_sam2(Path(profile.encoder.path))
     else:
@@ -102,6 +120,10 @@ def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
     """A LLaVA-1.5 checkpoint in Hugging Face layout, from disk only, safetensors only."""
     if not (folder / "config.json").is_file():
         raise WeightsError(str(folder), "no config.json", "a LLaVA folder in Hugging Face layout")
+    index = folder / "model.safetensors.index.json"
+    for shard in sorted({*read_json(index)["weight_map"].values()} if index.is_file() else ()):
+        if not (folder / shard).is_file():
+            raise WeightsError(str(folder / shard), "no such file", "every shard of the index")
     llava, report = LlavaForConditionalGeneration.from_pretrained(
         folder,
         local_files_only=True,
@@ -129,7 +151,7 @@ def load_sam2(path: Path) -> Sam2Parts:
     else:
         size = HIERA_LARGE
     if path.suffix == ".pt":
-        state = torch.load(path, map_location="cpu", weights_only=True)["model"]
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
     else:
         state = load_file(path)
     wanted = {k: v for k, v in state.items() if k.startswith(SAM2_PREFIXES)}

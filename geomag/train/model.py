@@ -12,6 +12,7 @@ from geomag.data.selection import training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
 from geomag.model.assemble import save_trained, untrained
+from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
 from geomag.model.lookup import record_looks
 from geomag.sealed import sealed
@@ -20,6 +21,9 @@ from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, prepare
+
+TEXT_TOKENS = 64
+"""Of a prompt and its answer, for the memory estimate."""
 
 
 def train_model(
@@ -52,6 +56,9 @@ def train_model(
             log(f"{benchmark.name}: {len(samples[benchmark.name])} training records")
     job = JointTraining(model, samples, profile.train)
     config = profile.train
+    n_tokens = (profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS
+    trained = job.parameters().values()
+    log(str(footprint(model, trained, micro_batch=config.micro_batch, n_tokens=n_tokens)))
     settings = LoopSettings(
         steps=config.steps,
         batch=config.batch,

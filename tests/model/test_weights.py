@@ -2,14 +2,21 @@
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import save_file
-from transformers import Sam2HieraDetConfig, Sam2VisionConfig, Sam2VisionModel
+from transformers import (
+    LlavaForConditionalGeneration,
+    Sam2HieraDetConfig,
+    Sam2VisionConfig,
+    Sam2VisionModel,
+)
 
-from geomag.config import load_profile
+from geomag.config import load_profile, override
 from geomag.errors import WeightsError
 from geomag.io import write_json
+from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.sam2_parts import Sam2Parts, sample_size
-from geomag.model.weights import load_base, load_sam2, load_vlm, save_base
+from geomag.model.weights import load_base, load_sam2, load_vlm, pin_base, save_base
 from geomag.sealed import sealed
 from tests.model.tiny import tiny_vlm
 
@@ -128,3 +135,80 @@ def test_an_unfinished_folder_is_refused(tmp_path):
     (tmp_path / "base").mkdir()
     with pytest.raises(WeightsError, match=r"complete\.json"):
         load_base(tmp_path / "base", load_profile("sample"))
+
+
+def sharded(folder, vlm):
+    """A LLaVA folder as the hub gives it: shards and their index."""
+    vlm.llava.save_pretrained(folder, max_shard_size="150KB")
+    vlm.tokenizer.save_pretrained(folder)
+    shards = sorted(folder.glob("model-*.safetensors"))
+    assert len(shards) > 2
+    return shards
+
+
+def test_shards_come_back_equal_and_stock_peft_answers_as_ours_on_stock_llava(tmp_path):
+    vlm = tiny_vlm()
+    sharded(tmp_path / "llava", vlm)
+    ours = load_vlm(tmp_path / "llava")
+    for name, tensor in vlm.llava.state_dict().items():
+        assert torch.equal(tensor, ours.llava.state_dict()[name]), name
+    config = load_profile("sample").adapter
+    ids = attach_adapter(vlm, config)
+    with torch.no_grad():
+        for number, tensor in enumerate(p for p in vlm.peft.parameters() if p.requires_grad):
+            tensor.add_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(number)))
+    save_adapter(vlm, tmp_path / "adapter")
+    load_adapter(ours, tmp_path / "adapter", config)
+    stock = PeftModel.from_pretrained(
+        LlavaForConditionalGeneration.from_pretrained(tmp_path / "llava"), tmp_path / "adapter"
+    ).eval()
+    text = [5, *[ours.image_id] * 16, 9, ids[0], ids[1]]
+    pixels = torch.randn(1, 3, 56, 56, generator=torch.Generator().manual_seed(0))
+    inputs = {"input_ids": torch.tensor([text]), "pixel_values": pixels}
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    with torch.no_grad():
+        wanted, plain = stock(**inputs).logits, ours.llava(**inputs).logits
+        with ours.base_weights():
+            base = ours.llava(**inputs).logits
+    assert torch.allclose(wanted, plain, atol=1e-5)
+    assert not torch.allclose(base, plain, atol=1e-2)
+
+
+def test_a_lost_shard_is_refused(tmp_path):
+    shards = sharded(tmp_path, tiny_vlm())
+    shards[1].unlink()
+    with pytest.raises(WeightsError, match=rf"{shards[1].name}: no such file"):
+        load_vlm(tmp_path)
+
+
+def pinned(tmp_path, sam):
+    sharded(tmp_path / "llava", tiny_vlm())
+    encoder = sam_folder(tmp_path, sam, sam.state_dict())
+    profile = override(
+        load_profile("paper"),
+        device="cpu",
+        vlm={"path": str(tmp_path / "llava"), "dtype": "float32"},
+        encoder={"path": str(encoder)},
+    )
+    pin_base(tmp_path / "base", profile)
+    return profile
+
+
+def test_pinned_weights_load_and_a_changed_byte_is_refused_by_name(tmp_path, sam):
+    profile = pinned(tmp_path, sam)
+    vlm, encoder = load_base(tmp_path / "base", profile)
+    assert torch.equal(vlm.lm_head.weight, tiny_vlm().lm_head.weight)
+    assert torch.equal(encoder.no_mem_embed, sam.no_mem_embed)
+    shard = sorted((tmp_path / "llava").glob("model-*.safetensors"))[-1]
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"{shard.name}: sha256 .*as pinned.*fetch it again"):
+        load_base(tmp_path / "base", profile)
+
+
+def test_a_file_that_the_manifest_does_not_know_is_refused(tmp_path, sam):
+    profile = pinned(tmp_path, sam)
+    save_file({"x": torch.zeros(1)}, tmp_path / "llava" / "model-99.safetensors")
+    with pytest.raises(WeightsError, match=r"model-99\.safetensors.*absent, as pinned"):
+        load_base(tmp_path / "base", profile)
