@@ -31,6 +31,8 @@ GATE = Stage(
         "geomag/evaluate/promotion.py",
         "geomag/evaluate/score_compare.py",
         "geomag/metrics/paired.py",
+        "geomag/serve/package.py",
+        "geomag/serve/pyfunc.py",
         "geomag/tracking/registry.py",
     ),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 
-from geomag.errors import ImageError
+from geomag.errors import GeoMagError, ImageError
 from geomag.geometry import BoolMask
 from geomag.magcrop.compose import RgbImage
 
@@ -134,3 +134,15 @@ def measure_stretch(dataset: Any, bands: Bands) -> Stretch:
         low, high = np.percentile(values, (LOW, HIGH)).tolist() if values.size else (0.0, 1.0)
         limits.append((low, high if high > low else low + 1.0))
     return Stretch(tuple(limits))
+
+
+def band_numbers(text: str) -> tuple[int, ...]:
+    """``1,2,3`` as numbers.
+
+    Raises:
+        GeoMagError: If they are none.
+    """
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise GeoMagError("--bands", repr(text), "numbers from 1, such as 4,3,2")
+    return tuple(int(part) for part in parts)

@@ -36,6 +36,7 @@ def ask(
 ) -> None:
     """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""
     from geomag.ask.answer import AskOptions, ask_image, check
+    from geomag.ask.bands import band_numbers
     from geomag.cli.settings import prepare
 
     options = AskOptions(
@@ -57,20 +58,6 @@ def ask(
     typer.echo(summary(answer, folder))
     if answer["status"] == "partial":
         raise typer.Exit(1)
-
-
-def band_numbers(text: str) -> tuple[int, ...]:
-    """``1,2,3`` as numbers.
-
-    Raises:
-        GeoMagError: If they are none.
-    """
-    from geomag.errors import GeoMagError
-
-    parts = [part.strip() for part in text.split(",")] if text else []
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise GeoMagError("--bands", repr(text), "numbers from 1, such as 4,3,2")
-    return tuple(int(part) for part in parts)
 
 
 def summary(answer: dict[str, Any], folder: Path) -> str:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from geomag.cli.ask import band_numbers
-
 
 def magcrop(
     image: Annotated[str, typer.Argument(help="A JPEG, PNG or GeoTIFF file.")],
@@ -16,6 +14,7 @@ def magcrop(
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Draw the Eq 4 heatmap, the crop boxes and the adjusted image of Eq 2."""
+    from geomag.ask.bands import band_numbers
     from geomag.ask.scene import open_scene
     from geomag.cli.settings import prepare
 

@@ -20,6 +20,7 @@ from geomag.cli import (
     report,
     runs,
     score,
+    serve,
     trace,
     train,
 )
@@ -53,6 +54,7 @@ app.command("convert")(convert.convert)
 app.command("report")(report.report)
 app.command("ask")(ask.ask)
 app.command("magcrop")(magcrop.magcrop)
+app.command("serve")(serve.serve)
 app.command("runs")(runs.runs)
 app.command("promote")(promote.promote)
 app.command("trace")(trace.trace)

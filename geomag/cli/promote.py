@@ -40,12 +40,13 @@ def promote(
 
 
 def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from geomag.config import load_profile, project_root
     from geomag.data.records import Record, read_records
-    from geomag.evaluate.champion import run_gate
+    from geomag.evaluate.champion import Registration, run_gate
     from geomag.evaluate.score_tools import Tools
+    from geomag.serve.package import log_package
     from geomag.tracking.runs import git_tags
 
     settings, root = load_profile(profile), project_root()
@@ -58,8 +59,13 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
         cache=root / "work" / "text_vectors",
         gcg_encoder=settings.text_encoder.path,
     )
+
+    def package(model_id: str, parts: Mapping[str, str]) -> None:
+        log_package(model_id, root / "artifacts" / "models", parts, settings)
+
     tags = {"profile": settings.name, **git_tags(root)}
-    return run_gate(root, records, tools, tags=tags, accept=accept, dry_run=dry_run)
+    entry = Registration(tags, package)
+    return run_gate(root, records, tools, entry=entry, accept=accept, dry_run=dry_run)
 
 
 def _line(row: "Row") -> str:

@@ -14,7 +14,7 @@ from geomag.errors import ToolError
 from geomag.evaluate.candidate import Candidate, collect, keep, kept
 from geomag.evaluate.promotion import Decision, decide
 from geomag.evaluate.score_tools import Tools
-from geomag.tracking.registry import OUTCOME, ROLLED_BACK, Registry, Version
+from geomag.tracking.registry import OUTCOME, ROLLED_BACK, Package, Registry, Version
 from geomag.tracking.store import TrackerDownError
 
 Records = Callable[[str], Iterable[Record]]
@@ -44,12 +44,23 @@ class Promotion:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What goes into the registry beside the gate's word."""
+
+    tags: Mapping[str, str]
+    """Remembered with the version (profile, commit)."""
+    package: Package | None = None
+    """Puts the weights of a candidate that passed where MLflow finds them; without it the version
+    names them and cannot serve."""
+
+
 def run_gate(
     root: Path,
     records: Records,
     tools: Tools,
     *,
-    tags: Mapping[str, str],
+    entry: Registration,
     accept: str = "",
     dry_run: bool = False,
 ) -> Promotion:
@@ -59,7 +70,7 @@ def run_gate(
         root: Project root.
         records: All records of a benchmark by its name.
         tools: Settings of the scores.
-        tags: Remembered with the version (profile, commit).
+        entry: How the candidate is registered.
         accept: A person's reason to promote without a comparison.
         dry_run: Judge, and change nothing.
 
@@ -73,7 +84,7 @@ def run_gate(
         current = registry.champion()
         decision = _decision(candidate, current, root, (records, tools), registry, accept)
         if not dry_run:
-            number = _carry_out(registry, candidate, current, decision, root, tags)
+            number = _carry_out(registry, candidate, current, decision, root, entry)
             current = registry.champion()
     except TrackerDownError as failure:
         raise _down(failure) from failure
@@ -129,7 +140,7 @@ def _carry_out(
     current: Version | None,
     decision: Decision,
     root: Path,
-    tags: Mapping[str, str],
+    entry: Registration,
 ) -> str:
     """Register the candidate and move or tag; returns its version number."""
     if current and current.candidate == candidate.digest:
@@ -137,7 +148,12 @@ def _carry_out(
     if decision.outcome == "promote":
         keep(candidate, root)
     data = {f"dvc.md5.data.{name}": md5 for name, md5 in candidate.data.items()}
-    number = registry.register(candidate.digest, candidate.models, {**tags, **data})
+    number = registry.register(
+        candidate.digest,
+        candidate.models,
+        {**entry.tags, **data},
+        entry.package if decision.outcome == "promote" else None,
+    )
     if decision.outcome == "promote":
         before = current.number if current else None
         registry.promote(number, expected=before, reason=decision.reason)

@@ -1,6 +1,7 @@
 """The registered model ``geomag``: a version per candidate, the alias ``champion`` on one of them.
 
-Versions hold no bytes: they name DVC's md5s of the parts. The alias moves by compare-and-set, under
+Versions name DVC's md5s of the parts; those that passed the gate are packed with the weights, so
+that they can serve. The alias moves by compare-and-set, under
 a lock file for the processes of this project and read back for those of other hosts.
 """
 
@@ -14,6 +15,9 @@ from typing import Any
 from geomag.errors import GeoMagError
 from geomag.tracking.store import EXTERNAL, Store, tracking_uri
 
+Package = Callable[[str, Mapping[str, str]], None]
+"""From the id of a logged model and DVC's md5 by part: writes the model's files."""
+
 MODEL = "geomag"
 CHAMPION = "champion"
 CANDIDATE, OUTCOME, REASON, PREVIOUS = (
@@ -23,6 +27,8 @@ CANDIDATE, OUTCOME, REASON, PREVIOUS = (
     "geomag.previous",
 )
 """Tags of a version: digest of its candidate, what the gate said, why, who was champion before."""
+PACKED = "geomag.packed"
+"""Tag of a version whose files MLflow has."""
 ROLLED_BACK = "rolled back"
 """An outcome only a person gives; the gate does not promote such a candidate again."""
 LONGEST_TAG = 4000
@@ -41,6 +47,11 @@ class Version:
     """Digest of the candidate (`geomag.evaluate.candidate`)."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it can be loaded: MLflow has its files."""
+        return self.tags.get(PACKED) == "true"
+
 
 class Registry(Store):
     """Versions and the alias; every method raises `TrackerDownError` if MLflow does not answer."""
@@ -51,22 +62,30 @@ class Registry(Store):
         return self._insist(lambda: self._version(number)) if number else None
 
     def find(self, candidate: str) -> Version | None:
-        """The version of a candidate, if it was registered before."""
-        known = self._insist(self._versions)
-        return next((version for version in known if version.candidate == candidate), None)
+        """The newest version of a candidate, if it was registered before."""
+        known = [one for one in self._insist(self._versions) if one.candidate == candidate]
+        return max(known, key=lambda version: int(version.number), default=None)
 
-    def register(self, candidate: str, parts: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    def register(
+        self,
+        candidate: str,
+        parts: Mapping[str, str],
+        tags: Mapping[str, str],
+        package: Package | None = None,
+    ) -> str:
         """The version of a candidate, made if it has none; returns its number.
 
         Args:
             candidate: Its digest.
             parts: DVC's md5 by part; they become tags and the logged model's parameters.
             tags: What else to remember.
+            package: Writes the files; a version without them gives way to one with them.
         """
         with self._locked():
-            if known := self.find(candidate):
+            known = self.find(candidate)
+            if known and (known.is_packed or package is None):
                 return known.number
-            return self._insist(lambda: self._create_version(candidate, parts, tags))
+            return self._insist(lambda: self._create_version(candidate, parts, tags, package))
 
     def promote(self, number: str, *, expected: str | None, reason: str) -> None:
         """Move the alias to ``number`` if it still points where the gate saw it.
@@ -147,7 +166,11 @@ class Registry(Store):
         return [_described(v) for v in self._client.search_model_versions(f"name='{MODEL}'")]
 
     def _create_version(
-        self, candidate: str, parts: Mapping[str, str], tags: Mapping[str, str]
+        self,
+        candidate: str,
+        parts: Mapping[str, str],
+        tags: Mapping[str, str],
+        package: Package | None,
     ) -> str:
         if not self._client.search_registered_models(f"name='{MODEL}'"):
             self._client.create_registered_model(MODEL)
@@ -155,16 +178,38 @@ class Registry(Store):
         logged = self._client.create_logged_model(
             self._experiment("promote"),
             name=MODEL,
-            tags={EXTERNAL: "true", CANDIDATE: candidate},
+            tags={CANDIDATE: candidate} | ({} if package else {EXTERNAL: "true"}),
             params=md5s,
             model_type="geomag",
         )
-        self._client.finalize_logged_model(logged.model_id, "READY")
-        with _default_store(tracking_uri(self._root)):
+        with self.as_default():
+            if package:
+                package(logged.model_id, parts)
+            self._client.finalize_logged_model(logged.model_id, "READY")
             version = self._client.create_model_version(
-                MODEL, f"models:/{logged.model_id}", tags={**tags, **md5s, CANDIDATE: candidate}
+                MODEL,
+                f"models:/{logged.model_id}",
+                tags={
+                    **tags,
+                    **md5s,
+                    CANDIDATE: candidate,
+                    PACKED: "true" if package else "false",
+                },
             )
         return str(version.version)
+
+    @contextmanager
+    def as_default(self) -> Iterator[None]:
+        """Make this store the one that MLflow's own functions use: some look nowhere else."""
+        before = os.environ.get("MLFLOW_TRACKING_URI")
+        os.environ["MLFLOW_TRACKING_URI"] = tracking_uri(self._root)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["MLFLOW_TRACKING_URI"]
+            else:
+                os.environ["MLFLOW_TRACKING_URI"] = before
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -173,20 +218,6 @@ class Registry(Store):
         with path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-@contextmanager
-def _default_store(uri: str) -> Iterator[None]:
-    """MLflow's SQL registry looks a logged model up in the default store, not in its client's."""
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    os.environ["MLFLOW_TRACKING_URI"] = uri
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["MLFLOW_TRACKING_URI"]
-        else:
-            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def _tagging(client: Any, number: str, key: str, value: str) -> Callable[[], None]:

@@ -7,6 +7,9 @@ from pathlib import Path
 import yaml
 
 from geomag.data.records import write_records
+from geomag.evaluate.candidate import PARTS
+from geomag.sealed import publish, seal
+from geomag.versions import path_md5
 from tests.evaluate.score_cases import question
 
 N_IMAGES, PER_IMAGE = 120, 4
@@ -34,15 +37,28 @@ def make_line(root: Path) -> Path:
     return root
 
 
-def answer(root: Path, weights: str, right) -> None:
-    """Answers of the model called ``weights``, right where ``right(i)`` is, as DVC records them."""
+def write_parts(root: Path, weights: str) -> dict[str, str]:
+    """Folders that are sealed as the real parts are; returns DVC's md5s."""
+    models = root / "artifacts" / "models"
+    for part in PARTS:
+        with publish(models / part) as out:
+            (out / "weights.txt").write_text(f"{part} {weights}")
+            seal(out)
+    return {part: path_md5(models / part) for part in PARTS}
+
+
+def answer(root: Path, weights: str, right, models: dict[str, str] | None = None) -> None:
+    """Answers of the model called ``weights``, right where ``right(i)`` is, as DVC records them.
+
+    ``models`` are the md5s of its parts; made up without them.
+    """
     path = root / "artifacts" / "predictions" / BENCHMARK / "magcrop.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"id": r.id, "text": "yes" if right(int(r.id)) else "no"} for r in ROWS]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    models = {
+    models = models or {
         part: md5(part if part in ("base", "granularity") else f"{part} {weights}") + ".dir"
-        for part in ("base", "granularity", "adapter", "decoder")
+        for part in PARTS
     }
     outs = [{"path": f"artifacts/models/{p}", "md5": m} for p, m in models.items()]
     data = [

@@ -10,12 +10,19 @@ from geomag.config.schema import ScoreConfig
 from geomag.data.records import read_records
 from geomag.errors import PredictionError, ToolError, WeightsError
 from geomag.evaluate.candidate import collect, keep, kept
-from geomag.evaluate.champion import roll_back, run_gate
+from geomag.evaluate.champion import Registration, roll_back, run_gate
 from geomag.evaluate.score_tools import Tools
 from geomag.io import read_json
 from geomag.tracking.registry import PromotionError, Registry
 from geomag.tracking.store import create_tables
-from tests.evaluate.promotion_cases import BENCHMARK, PER_IMAGE, ROWS, answer, make_line
+from tests.evaluate.promotion_cases import (
+    BENCHMARK,
+    PER_IMAGE,
+    ROWS,
+    answer,
+    make_line,
+    write_parts,
+)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +46,8 @@ def gate(root, **options):
         return read_records(root / "artifacts" / "records" / name / "records.jsonl")
 
     tools = Tools(config=ScoreConfig(resamples=200))
-    return run_gate(root, records, tools, tags={"git.commit": "c0ffee"}, **options)
+    entry = Registration({"git.commit": "c0ffee"})
+    return run_gate(root, records, tools, entry=entry, **options)
 
 
 def worse(i):
@@ -212,7 +220,7 @@ def test_more_training_records_do_not_change_the_test_set(line):
 
 @pytest.mark.integration
 def test_the_command_promotes_prints_rows_and_rolls_back(line):
-    answer(line, "one", worse)
+    answer(line, "one", worse, write_parts(line, "one"))
 
     def geomag(*arguments):
         return subprocess.run(
@@ -225,6 +233,11 @@ def test_the_command_promotes_prints_rows_and_rolls_back(line):
 
     assert geomag("promote").returncode == 0
     answer(line, "two", better)
+    refused = geomag("promote")
+    assert refused.returncode == 2
+    assert "which was judged. Remedy: dvc checkout" in refused.stderr
+    assert Registry(line).champion().number == "1"
+    answer(line, "two", better, write_parts(line, "two"))
     done = geomag("promote", "--json", "decision.json")
     assert done.returncode == 0, done.stderr
     tree = read_json(line / "decision.json")

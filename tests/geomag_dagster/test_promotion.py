@@ -9,7 +9,7 @@ from geomag_dagster.definitions import build
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.promotion import CHAMPION, CHECK, promotion_assets
 from geomag_dagster.stages import Stage
-from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line
+from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, write_parts
 
 STAGES = {
     "train": Stage(name="train", cmd="", outs=("artifacts/models/adapter",)),
@@ -48,7 +48,7 @@ def seen(result: dg.ExecuteInProcessResult):
 
 @pytest.mark.integration
 def test_the_asset_moves_the_alias_and_its_check_says_why_it_was_kept(line):
-    answer(line, "one", lambda i: i % 3 > 0)
+    answer(line, "one", lambda i: i % 3 > 0, write_parts(line, "one"))
     with dg.instance_for_test() as instance:
         version, metadata, check = seen(run(line, instance))
         assert (metadata["outcome"], metadata["reason"]) == ("promote", "first")
