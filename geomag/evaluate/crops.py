@@ -6,7 +6,7 @@ from pathlib import Path
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS
-from geomag.data.images import read_rgb
+from geomag.data.by_image import by_image, read_each_once
 from geomag.data.prompts import probe_prompt
 from geomag.data.selection import test_records, training_records
 from geomag.magcrop.crops import Heat, write_heat
@@ -39,18 +39,16 @@ def make_crops(
     base = artifacts / "models" / "base"
     vlm, _ = load_base(base, profile)
     path = artifacts / "records" / benchmark / "records.jsonl"
-    records = training_records(settings, path, profile.train) + test_records(settings, path)
+    records = by_image(
+        training_records(settings, path, profile.train) + test_records(settings, path)
+    )
     out = artifacts / "crops" / benchmark
     heat: dict[str, Heat] = {}
     for start in range(0, len(records), AT_A_TIME):
         part = records[start : start + AT_A_TIME]
         queries = [
-            Probed(
-                read_rgb(data / benchmark / record.image),
-                probe_prompt(record, profile.prompt.probe),
-                settings.granularity,
-            )
-            for record in part
+            Probed(image, probe_prompt(record, profile.prompt.probe), settings.granularity)
+            for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
         ]
         heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile), strict=True))
         log(f"{benchmark}: probed {start + len(part)} of {len(records)}")

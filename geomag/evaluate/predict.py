@@ -7,18 +7,19 @@ from typing import Any, Literal
 
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
+from geomag.data.by_image import by_image, read_each_once
 from geomag.data.classes import scene_classes
-from geomag.data.images import read_rgb
 from geomag.data.prompts import PROMPT_VERSION, evaluation_prompt, probe_prompt
 from geomag.data.records import Record, read_records
 from geomag.geometry import PixelBox, box_of_mask, decode_mask, encode_mask, union_of
 from geomag.io import write_jsonl
+from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, read_heat
 from geomag.magcrop.granularity import GranularityJudge, Judgement
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.look import Look, magcrop_look
 from geomag.model.lookup import record_boxes
 from geomag.model.probing import Probed, probe_all
 
@@ -47,6 +48,25 @@ class Source:
     """Records file that validation wrote."""
     is_line: bool = True
     """Whether the line's stored heatmaps belong to these records; others are probed now."""
+
+
+class _Looks:
+    """Equal looks at one image as one object, so that the model computes it once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._known: dict[tuple[int, Granularity | None, tuple[PixelBox, ...]], Look] = {}
+
+    def of(
+        self, image: RgbImage, granularity: Granularity | None, boxes: tuple[PixelBox, ...]
+    ) -> Look:
+        """As `magcrop_look`; without boxes a region is the plain look, like no granularity."""
+        if not boxes and granularity is not Granularity.IMAGE:
+            granularity = None
+        key = (id(image), granularity, boxes)
+        if key not in self._known:
+            self._known[key] = magcrop_look(image, granularity, boxes, self._profile)
+        return self._known[key]
 
 
 class Predictor:
@@ -81,10 +101,11 @@ class Predictor:
             evaluation_prompt(r, classes=classes, scene=config.scene, decimals=config.box_decimals)
             for r in records
         ]
-        images = [read_rgb(self.root / record.image) for record in records]
+        images = read_each_once(self.root, records)
+        looks = _Looks(self.profile)
         if self.arm == "plain":
             return [
-                Asked(r, _query(plain_look(image, self.profile), p, r), None, None, ())
+                Asked(r, _query(looks.of(image, None, ()), p, r), None, None, ())
                 for r, image, p in zip(records, images, prompts, strict=True)
             ]
         judged = self.judge.judge(prompts)
@@ -94,7 +115,7 @@ class Predictor:
             records, images, prompts, judged, heats, strict=True
         ):
             boxes = record_boxes(record, heat, self.profile)
-            look = magcrop_look(image, judgement.granularity, boxes, self.profile)
+            look = looks.of(image, judgement.granularity, boxes)
             asked.append(Asked(record, _query(look, prompt, record), judgement, heat, boxes))
         return asked
 
@@ -157,10 +178,10 @@ def predict_benchmark(
     out: Path,
     log: Callable[[str], None],
 ) -> int:
-    """Predict all test records of ``source`` to ``out``; returns their number."""
+    """Predict all test records of ``source`` to ``out``, image by image; returns their number."""
     predictor = Predictor(source, arm, profile, artifacts=artifacts)
     splits = predictor.benchmark.test_splits
-    records = list(read_records(source.records, splits=splits))
+    records = by_image(list(read_records(source.records, splits=splits)))
 
     def rows() -> Iterator[dict[str, Any]]:
         for done, row in enumerate(predictor.predict(records), start=1):

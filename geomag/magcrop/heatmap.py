@@ -9,17 +9,21 @@ The layers run without a graph; autograd walks a single row from layer l to the 
 attention matrix is ever built, at the last layer (the paper's) or at any other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+from transformers import DynamicCache
 from transformers.masking_utils import create_causal_mask
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb, repeat_kv
 
 Loss = Literal["log_p", "ce_literal", "logit"]
 Heads = Literal["mean", "max"]
 Rope = tuple[Tensor, Tensor]
+Past = Sequence[tuple[Tensor, Tensor]]
+"""Per layer the keys (rotated) and values ``[B, kv_heads, P, hd]`` of what stands before."""
 
 
 class AttentionSource(Protocol):
@@ -43,15 +47,19 @@ class ProbeInputs:
     embeds: Tensor
     """``[B, S, d]``, padded on the left: the last position is the last prompt token."""
     image_columns: Tensor
-    """``bool [B, S]``: the image tokens, at least one per row."""
+    """``bool [B, P + S]``: the image tokens, at least one per row."""
     attention_mask: Tensor | None = None
-    """``[B, S]``, 0 at padding; None when nothing is padded."""
+    """``[B, P + S]``, 0 at padding; None when nothing is padded."""
+    past: Past | None = None
+    """P positions that were read before ``embeds``, the image's among them; None: P = 0."""
 
     def __post_init__(self) -> None:
-        if self.image_columns.shape != self.embeds.shape[:2]:
+        rows, size = self.embeds.shape[:2]
+        size += self.past[0][0].shape[2] if self.past else 0
+        if self.image_columns.shape != (rows, size):
             raise ValueError(
                 f"image_columns {tuple(self.image_columns.shape)} does not fit embeds "
-                f"{tuple(self.embeds.shape)}"
+                f"{tuple(self.embeds.shape)} and what stands before them"
             )
         if self.attention_mask is not None and not bool(self.attention_mask[:, -1].all()):
             raise ValueError("pad on the left: the last position must be a prompt token")
@@ -105,7 +113,7 @@ def token_heat(
         targets: ``[B]`` token ids; the greedy next token of the same pass when not given.
 
     Returns:
-        Heat ``[B, S]`` float32, and the targets ``[B]``.
+        Heat ``[B, P + S]`` float32, and the targets ``[B]``.
 
     Raises:
         ValueError: If the model is training, or its layers disagree on the attention kernel.
@@ -113,16 +121,19 @@ def token_heat(
     model = source.language_model
     _require_comparable_layers(model)
     mask, first = inputs.attention_mask, layer % len(model.layers)
+    nothing: list[tuple[Tensor, Tensor] | None] = [None] * len(model.layers)
+    past = nothing if inputs.past is None else list(inputs.past)
     with torch.no_grad():
         states, rope = _layer_inputs(model, inputs, first)
         row = states[0][:, -1:]
-        attention, values = _attend(model.layers[first], states[0], row, rope, mask)
+        attention, values = _attend(model.layers[first], states[0], row, rope, mask, past[first])
         mixed = _mix(attention, values)
     mixed.requires_grad_(True)
     with torch.enable_grad():
         row = _finish(model.layers[first], row, mixed)
-        for block, state in zip(model.layers[first + 1 :], states[1:], strict=True):
-            row = _finish(block, row, _mix(*_attend(block, state, row, rope, mask)))
+        above = zip(model.layers[first + 1 :], states[1:], past[first + 1 :], strict=True)
+        for block, state, before in above:
+            row = _finish(block, row, _mix(*_attend(block, state, row, rope, mask, before)))
         logits = source.lm_head(model.norm(row))[:, -1].float()
         chosen = logits.detach().argmax(dim=-1) if targets is None else targets
         (gradient,) = torch.autograd.grad(_objective(logits, chosen, loss), mixed)
@@ -175,15 +186,17 @@ def _require_comparable_layers(model: nn.Module) -> None:
 
 def _layer_inputs(model: nn.Module, inputs: ProbeInputs, first: int) -> tuple[list[Tensor], Rope]:
     """Inputs ``[B, S, d]`` of layers ``first`` to the last; RoPE's (cos, sin) ``[B, S, hd]``."""
-    mask = inputs.attention_mask
-    positions = torch.arange(inputs.embeds.shape[1], device=inputs.embeds.device)[None]
+    mask, size = inputs.attention_mask, inputs.embeds.shape[1]
+    positions = torch.arange(inputs.image_columns.shape[1], device=inputs.embeds.device)[None]
     if mask is not None:
         positions = (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+    positions = positions[:, -size:]
+    cache = None if inputs.past is None else DynamicCache(inputs.past)
     causal = create_causal_mask(
         config=model.config,
         inputs_embeds=inputs.embeds,
         attention_mask=mask,
-        cache=None,
+        cache=cache,
         # without a mask, explicit positions would be searched for packed sequences
         position_ids=None if mask is None else positions,
     )
@@ -194,15 +207,26 @@ def _layer_inputs(model: nn.Module, inputs: ProbeInputs, first: int) -> tuple[li
             kept.append(state)
         if index < len(model.layers) - 1:
             state = block(
-                state, attention_mask=causal, position_ids=positions, position_embeddings=rope
+                state,
+                attention_mask=causal,
+                position_ids=positions,
+                position_embeddings=rope,
+                cache=cache,
             )
     return kept, rope
 
 
 def _attend(
-    block: nn.Module, state: Tensor, row: Tensor, rope: Rope, mask: Tensor | None
+    block: nn.Module,
+    state: Tensor,
+    row: Tensor,
+    rope: Rope,
+    mask: Tensor | None,
+    past: tuple[Tensor, Tensor] | None,
 ) -> tuple[Tensor, Tensor]:
     """Attention of the last position, float32 ``[B, heads, 1, S]``; values ``[B, heads, S, hd]``.
+
+    S counts ``past`` too.
 
     ``row`` stands in for the last position of ``state``. The others carry no gradient: they do not
     see the last one.
@@ -213,6 +237,8 @@ def _attend(
         before = block.input_layernorm(state[:, :-1])
         keys, values = _heads(module.k_proj(before), module), _heads(module.v_proj(before), module)
         _, keys = apply_rotary_pos_emb(keys, keys, cos[:, :-1], sin[:, :-1])
+        if past is not None:
+            keys, values = torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2)
     here = block.input_layernorm(row)
     query, key = _heads(module.q_proj(here), module), _heads(module.k_proj(here), module)
     query, key = apply_rotary_pos_emb(query, key, cos[:, -1:], sin[:, -1:])

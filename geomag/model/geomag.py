@@ -14,6 +14,7 @@ from geomag.data.prompts import frame, seg_tokens
 from geomag.geometry import BoolMask
 from geomag.model.look import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
+from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, phrases_of, with_seg_marks
 from geomag.model.vision import cut, unit_box, visual_tokens
@@ -121,11 +122,17 @@ class GeoMag(nn.Module):
 
     @torch.no_grad()
     def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[Answer]:
-        """Greedy answers of a batch; masks are decoded where a whole [SEG] group was emitted."""
+        """Greedy answers of a batch; masks are decoded where a whole [SEG] group was emitted.
+
+        Queries that share a `Look` (the same object) share its visual tokens, their place in the
+        language model's cache, and SAM2's features.
+        """
         begun = time.perf_counter()
-        visual = self.visual([q.look for q in queries])
+        firsts, owners = distinct([id(q.look) for q in queries])
+        visual = self.visual([queries[i].look for i in firsts])
         seen = time.perf_counter()
-        packed = self.vlm.pack([self.vlm.ids(frame(q.prompt)) for q in queries], visual)
+        prompts = [self.vlm.ids(frame(q.prompt)) for q in queries]
+        packed = pack_shared(self.vlm, prompts, visual, owners)
         made = self.vlm.generate(packed, max_new_tokens=max_new_tokens)
         said = time.perf_counter()
         groups = [find_groups(tokens, self.seg_ids) for tokens in made.tokens]
@@ -147,13 +154,13 @@ class GeoMag(nn.Module):
         self, rows: Sequence[int], queries: Sequence[Query]
     ) -> dict[int, list[Tensor]]:
         """SAM2's features, batch 1 each, of the queries that a mask is drawn for."""
-        found: dict[int, list[Tensor]] = {}
-        for start in range(0, len(rows), ENCODE_AT_ONCE // 4):
-            part = rows[start : start + ENCODE_AT_ONCE // 4]
-            levels = self.features([queries[i].look for i in part])
-            for place, index in enumerate(part):
-                found[index] = [level[place : place + 1] for level in levels]
-        return found
+        firsts, owners = distinct([id(queries[row].look) for row in rows])
+        found: list[list[Tensor]] = []
+        for start in range(0, len(firsts), ENCODE_AT_ONCE // 4):
+            part = firsts[start : start + ENCODE_AT_ONCE // 4]
+            levels = self.features([queries[rows[i]].look for i in part])
+            found += [[level[n : n + 1] for level in levels] for n in range(len(part))]
+        return {row: found[owner] for row, owner in zip(rows, owners, strict=True)}
 
     def _finish(
         self,

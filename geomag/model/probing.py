@@ -14,6 +14,7 @@ from geomag.magcrop.crops import Heat, first_window
 from geomag.magcrop.heatmap import ProbeInputs, probe
 from geomag.magcrop.views import View
 from geomag.magcrop.window import WindowRule, build_window_rule
+from geomag.model.prefix import distinct, pack_shared
 from geomag.model.vision import cut, visual_tokens
 from geomag.model.vlm import Vlm
 
@@ -36,7 +37,10 @@ def window_rule(profile: Profile) -> WindowRule:
 
 
 def probe_all(vlm: Vlm, queries: Sequence[Probed], profile: Profile) -> Iterator[Heat]:
-    """Heatmaps of each query in order, in batches; adapters are off unless ``weights: current``."""
+    """Heatmaps of each query in order, in batches; adapters are off unless ``weights: current``.
+
+    Queries in a row that share an image (the same array) share its reading.
+    """
     rule = window_rule(profile)
     for start in range(0, len(queries), AT_ONCE):
         part = queries[start : start + AT_ONCE]
@@ -64,16 +68,18 @@ def _maps(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], profile: Profile) -> 
     if not asked:
         return torch.zeros(0, grid, grid)
     device = vlm.device
-    pixels = torch.stack([cut(torch.from_numpy(image), View(None, side)) for image, _ in asked])
-    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(asked), -1)
+    firsts, owners = distinct([id(image) for image, _ in asked])
+    pixels = torch.stack([cut(torch.from_numpy(asked[i][0]), View(None, side)) for i in firsts])
+    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(firsts), -1)
     settings = profile.magcrop
     context = vlm.base_weights() if settings.weights == "base" else torch.no_grad()
     with context:
         visual = list(visual_tokens(vlm.llava.model, pixels.to(device), whole))
-        packed = vlm.pack([vlm.ids(frame(prompt)) for _, prompt in asked], visual)
+        prompts = [vlm.ids(frame(prompt)) for _, prompt in asked]
+        packed = pack_shared(vlm, prompts, visual, owners)
         found = probe(
             vlm,
-            ProbeInputs(packed.embeds, packed.image_columns, packed.mask),
+            ProbeInputs(packed.embeds, packed.image_columns, packed.mask, packed.past),
             grid=(grid, grid),
             layer=settings.layer,
             loss=settings.loss,

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
+from transformers import DynamicCache, LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from geomag.data.prompts import IMAGE_TOKEN
 
@@ -25,13 +25,16 @@ class Packed:
     embeds: Tensor
     """``[B, S, D]``."""
     mask: Tensor
-    """``[B, S]``, 1 on real positions; or bool ``[B, 1, S, S]``, True where a row may look."""
+    """``[B, P + S]``, 1 on real positions; or bool ``[B, 1, S, S]``, True where a row may look."""
     positions: Tensor
     """``[B, S]``, counted along each prompt."""
     image_columns: Tensor
-    """``[B, S]`` bool: where the visual tokens stand."""
+    """``[B, P + S]`` bool: where the visual tokens stand."""
     labels: Tensor
     """``[B, S]``: answer ids at their own positions, -100 elsewhere."""
+    past: Sequence[tuple[Tensor, Tensor]] | None = None
+    """Per layer the keys and values ``[B, kv_heads, P, hd]`` of P positions that were read before
+    (`geomag.model.prefix`); None: P = 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,29 +166,38 @@ class Vlm(nn.Module):
         """Greedy decoding with a key-value cache; rows stop at their end token.
 
         A row's states are those that predicted its tokens, as teacher forcing would give them.
+        Ended rows leave the batch once they are half of it, and nothing runs past the last token.
         """
         end = self.tokenizer.eos_token_id
-        n_rows = len(packed.embeds)
-        tokens: list[list[int]] = [[] for _ in range(n_rows)]
-        states: list[list[Tensor]] = [[] for _ in range(n_rows)]
-        open_rows = torch.ones(n_rows, dtype=torch.bool, device=self.device)
+        rows = list(range(len(packed.embeds)))  # of the batch, those still computed
+        tokens: list[list[int]] = [[] for _ in rows]
+        states: list[list[Tensor]] = [[] for _ in rows]
+        is_open = torch.ones(len(rows), dtype=torch.bool, device=self.device)
         mask, position = packed.mask, packed.positions[:, -1:]
         out = self.language_model(
             inputs_embeds=packed.embeds,
             attention_mask=mask,
             position_ids=packed.positions,
+            cache=None if packed.past is None else DynamicCache(packed.past),
             use_cache=True,
         )
-        for _ in range(max_new_tokens):
+        for left in reversed(range(max_new_tokens)):
             last = out.last_hidden_state[:, -1]
             chosen = self.lm_head(last).argmax(-1)
-            open_rows = open_rows & (chosen != end)
-            for row in open_rows.nonzero()[:, 0].tolist():
-                tokens[row].append(int(chosen[row]))
-                states[row].append(last[row])
-            if not bool(open_rows.any()):
+            is_open = is_open & (chosen != end)
+            going = is_open.nonzero()[:, 0]
+            for place in going.tolist():
+                tokens[rows[place]].append(int(chosen[place]))
+                states[rows[place]].append(last[place])
+            if left == 0 or len(going) == 0:
                 break
-            mask = torch.cat([mask, mask.new_ones(n_rows, 1)], dim=1)
+            if 2 * len(going) <= len(rows):
+                out.cache.batch_select_indices(going)
+                rows = [rows[place] for place in going.tolist()]
+                mask, position, chosen, is_open = (
+                    t[going] for t in (mask, position, chosen, is_open)
+                )
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             position = position + 1
             out = self.language_model(
                 inputs_embeds=self.llava.get_input_embeddings()(chosen[:, None]),

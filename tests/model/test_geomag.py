@@ -101,3 +101,52 @@ def test_batched_answers_equal_single_ones():
     together = model.answer(queries, max_new_tokens=5)
     alone = [model.answer([q], max_new_tokens=5)[0] for q in queries]
     assert [a.text for a in together] == [a.text for a in alone]
+
+
+@pytest.mark.parametrize("say_masks", [False, True])
+def test_queries_that_share_a_look_share_its_encoders_and_answer_alike(say_masks):
+    model = tiny_geomag(seed=3).eval()
+    prompts = ["Is a ship present?", "Mark the large storage tank on the left.", "How many?"]
+    counts = {"vision": 0, "sam": 0}
+    if say_masks:
+        emit_always(model)
+    count_rows(model.vlm.llava.model.vision_tower.embeddings.patch_embedding, counts, "vision")
+    count_rows(model.sam.image_encoder, counts, "sam")
+
+    def answers(*looks):
+        counts.update(vision=0, sam=0)
+        queries = [Query(look, text, 90, 120) for look, text in zip(looks, prompts, strict=True)]
+        return model.answer(queries, max_new_tokens=4), dict(counts)
+
+    look = plain_look(IMAGE, model.profile)
+    shared, once = answers(look, look, look)
+    apart, thrice = answers(*(plain_look(IMAGE, model.profile) for _ in prompts))
+    assert once == {"vision": 1, "sam": int(say_masks)}
+    assert thrice == {"vision": 3, "sam": 3 * say_masks}
+    assert [a.text for a in shared] == [a.text for a in apart]
+    for one, other in zip(shared, apart, strict=True):
+        assert len(one.masks) == say_masks
+        assert one.mask_scores == pytest.approx(other.mask_scores, abs=1e-5)
+
+
+def count_rows(module, counts, name):
+    real = module.forward
+
+    def forward(pixels):
+        counts[name] += len(pixels)
+        return real(pixels)
+
+    module.forward = forward
+
+
+def emit_always(model):
+    """Every row says one [SEG] group and ends."""
+    table = model.vlm.llava.get_input_embeddings().weight.shape[0]
+    words, at = [*model.seg_ids, model.vlm.tokenizer.eos_token_id], iter(range(1000))
+
+    def say(hidden):
+        logits = torch.zeros(*hidden.shape[:-1], table)
+        logits[..., words[next(at) % len(words)]] = 1.0
+        return logits
+
+    model.vlm.llava.lm_head.forward = say
