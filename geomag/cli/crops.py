@@ -15,6 +15,11 @@ def crops(
 
     settings, root = prepare(profile)
     count = make_crops(
-        benchmark, settings, data=root / "data", artifacts=root / "artifacts", log=typer.echo
+        benchmark,
+        settings,
+        data=root / "data",
+        artifacts=root / "artifacts",
+        work=root / "work",
+        log=typer.echo,
     )
     typer.echo(f"{benchmark}: {count} heatmaps")

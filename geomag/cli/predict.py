@@ -38,12 +38,12 @@ def predict(
     from geomag.evaluate.predict import Source, predict_benchmark
 
     settings, root = prepare(profile)
-    artifacts = root / "artifacts"
+    artifacts, heat = root / "artifacts", root / "work" / "heat"
     if data is not None and records is not None:
-        source, folder = Source(benchmark, data, records, is_line=False), records.parent
+        source, folder = Source(benchmark, data, records, heat, is_line=False), records.parent
     else:
         stored = artifacts / "records" / benchmark / "records.jsonl"
-        source = Source(benchmark, root / "data" / benchmark, stored)
+        source = Source(benchmark, root / "data" / benchmark, stored, heat)
         folder = artifacts / "predictions" / benchmark
     path = out or folder / f"{arm.value}.jsonl"
     count = predict_benchmark(

@@ -10,7 +10,7 @@ from geomag.data.by_image import by_image, read_each_once
 from geomag.data.prompts import probe_prompt
 from geomag.data.selection import test_records, training_records
 from geomag.magcrop.crops import Heat, write_heat
-from geomag.model.probing import Probed, probe_all
+from geomag.model.probing import Probed, heat_cache, probe_all
 from geomag.model.weights import load_base
 from geomag.sealed import publish, sealed
 
@@ -24,6 +24,7 @@ def make_crops(
     *,
     data: Path,
     artifacts: Path,
+    work: Path,
     log: Callable[[str], None],
 ) -> int:
     """Probe the records that training and evaluation use; returns their number.
@@ -33,6 +34,7 @@ def make_crops(
         profile: Probe, window rule, prompt wording.
         data: Folder of the benchmarks.
         artifacts: Folder of the stages' outputs.
+        work: Resumable state: maps by content, so that a stopped stage goes on.
         log: Takes progress lines.
     """
     settings = BENCHMARKS[benchmark]
@@ -43,6 +45,7 @@ def make_crops(
         training_records(settings, path, profile.train) + test_records(settings, path)
     )
     out = artifacts / "crops" / benchmark
+    cache = heat_cache(work / "heat", artifacts / "models", profile)
     heat: dict[str, Heat] = {}
     for start in range(0, len(records), AT_A_TIME):
         part = records[start : start + AT_A_TIME]
@@ -50,7 +53,7 @@ def make_crops(
             Probed(image, probe_prompt(record, profile.prompt.probe), settings.granularity)
             for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
         ]
-        heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile), strict=True))
+        heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile, cache), strict=True))
         log(f"{benchmark}: probed {start + len(part)} of {len(records)}")
     with publish(out) as folder:
         write_heat(

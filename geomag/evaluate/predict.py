@@ -21,7 +21,7 @@ from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.look import Look, magcrop_look
 from geomag.model.lookup import record_boxes
-from geomag.model.probing import Probed, probe_all
+from geomag.model.probing import Probed, heat_cache, probe_all
 
 Arm = Literal["magcrop", "plain"]
 
@@ -46,6 +46,8 @@ class Source:
     """Folder of the pictures, which the records' paths are relative to."""
     records: Path
     """Records file that validation wrote."""
+    heat: Path
+    """Folder of maps by content, for records without a stored heatmap."""
     is_line: bool = True
     """Whether the line's stored heatmaps belong to these records; others are probed now."""
 
@@ -81,6 +83,7 @@ class Predictor:
         stored = artifacts / "crops" / source.benchmark
         is_probed = arm == "magcrop" and self.benchmark.crops and source.is_line
         self.heat = read_heat(stored) if is_probed and stored.is_dir() else {}
+        self.cache = heat_cache(source.heat, artifacts / "models", profile)
 
     def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         """Rows in order of the records, batch by batch."""
@@ -138,7 +141,7 @@ class Predictor:
             for i in missing
         ]
         for index, heat in zip(
-            missing, probe_all(self.model.vlm, queries, self.profile), strict=True
+            missing, probe_all(self.model.vlm, queries, self.profile, self.cache), strict=True
         ):
             found[index] = heat
         return found

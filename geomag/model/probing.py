@@ -1,24 +1,32 @@
 """Run the Eq 4 probe over records: C_1 on the image, C_2 on the crop (paper 3.2.2)."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.data.prompts import frame
+from geomag.io import file_digest
 from geomag.magcrop.compose import RgbImage, crop
 from geomag.magcrop.crops import Heat, first_window
+from geomag.magcrop.heat_cache import HeatCache
 from geomag.magcrop.heatmap import ProbeInputs, probe
 from geomag.magcrop.views import View
 from geomag.magcrop.window import WindowRule, build_window_rule
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.vision import cut, visual_tokens
 from geomag.model.vlm import Vlm
+from geomag.sealed import sealed
 
 AT_ONCE = 32
+_CODE = (probe, frame, visual_tokens, pack_shared, Vlm)
+"""A map made by other code is another map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,20 @@ def window_rule(profile: Profile) -> WindowRule:
     return build_window_rule(profile.magcrop, base_px=profile.vlm.image_px)
 
 
-def probe_all(vlm: Vlm, queries: Sequence[Probed], profile: Profile) -> Iterator[Heat]:
+def heat_cache(folder: Path, models: Path, profile: Profile) -> HeatCache:
+    """The cache of maps that these weights and settings give; any number of them share a folder."""
+    settings = profile.magcrop
+    parts = ("base",) if settings.weights == "base" else ("base", "adapter")
+    weights = [sealed(models / part)["digest"] for part in parts]
+    vlm = profile.vlm
+    asked = [settings.layer, settings.loss, vlm.image_px, vlm.patch_px, vlm.dtype]
+    code = [file_digest(Path(inspect.getfile(part))) for part in _CODE]
+    return HeatCache(folder, {"weights": weights, "probe": asked, "code": code})
+
+
+def probe_all(
+    vlm: Vlm, queries: Sequence[Probed], profile: Profile, cache: HeatCache | None = None
+) -> Iterator[Heat]:
     """Heatmaps of each query in order, in batches; adapters are off unless ``weights: current``.
 
     Queries in a row that share an image (the same array) share its reading.
@@ -44,7 +65,7 @@ def probe_all(vlm: Vlm, queries: Sequence[Probed], profile: Profile) -> Iterator
     rule = window_rule(profile)
     for start in range(0, len(queries), AT_ONCE):
         part = queries[start : start + AT_ONCE]
-        first = _maps(vlm, [(q.image, q.prompt) for q in part], profile)
+        first = _maps_once(vlm, [(q.image, q.prompt) for q in part], profile, cache)
         nested: dict[int, RgbImage] = {}
         for index, query in enumerate(part):
             if query.granularity is not Granularity.PIXEL:
@@ -53,11 +74,35 @@ def probe_all(vlm: Vlm, queries: Sequence[Probed], profile: Profile) -> Iterator
             outer = first_window(Heat(first[index].numpy()), width=width, height=height, rule=rule)
             if outer is not None:
                 nested[index] = crop(query.image, outer.box)
-        inner = _maps(vlm, [(image, part[i].prompt) for i, image in nested.items()], profile)
+        crops = [(image, part[i].prompt) for i, image in nested.items()]
+        inner = _maps_once(vlm, crops, profile, cache)
         second = dict(zip(nested, inner, strict=True))
         for index in range(len(part)):
             found = second.get(index)
             yield Heat(first[index].numpy(), None if found is None else found.numpy())
+
+
+def _maps_once(
+    vlm: Vlm,
+    asked: Sequence[tuple[RgbImage, str]],
+    profile: Profile,
+    cache: HeatCache | None,
+) -> Tensor:
+    """As `_maps`, from the cache where it knows the whole batch.
+
+    A batch is computed whole or not at all: a row's last bits depend on its batch, and a stage that
+    was stopped must end with the same bytes.
+    """
+    if cache is None or not asked:
+        return _maps(vlm, asked, profile)
+    keys = [cache.key(image, prompt) for image, prompt in asked]
+    known = [found for key in keys if (found := cache.get(key)) is not None]
+    if len(known) == len(keys):
+        return torch.from_numpy(np.stack(known))
+    maps = _maps(vlm, asked, profile)
+    for key, one in zip(keys, maps, strict=True):
+        cache.put(key, one.numpy())
+    return maps
 
 
 @torch.no_grad()
