@@ -18,6 +18,7 @@ from geomag.cli import (
     predict,
     promote,
     report,
+    reproduce,
     runs,
     score,
     serve,
@@ -58,6 +59,7 @@ app.command("serve")(serve.serve)
 app.command("runs")(runs.runs)
 app.command("promote")(promote.promote)
 app.command("trace")(trace.trace)
+app.command("reproduce")(reproduce.reproduce)
 
 
 def main() -> NoReturn:

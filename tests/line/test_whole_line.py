@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -138,6 +139,15 @@ def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
     for part, digest in undisturbed.items():
         assert sealed(models / part, verify=True)["digest"] == digest
     assert "train" not in json.loads(copy.dvc("status", "--json"))
+
+
+def test_a_table_cell_comes_out_the_same_in_a_clone_of_its_commit(copy):
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    subprocess.run([*git, "commit", "-qam", "Scores"], cwd=copy.root, check=True)
+    cell = next(c["id"] for c in copy.json("artifacts/report/cells.json") if "rsvqa_lr" in c["id"])
+    said = copy.python("-m", "geomag", "reproduce", cell)
+    assert "made again by predict@rsvqa_lr-magcrop, score@rsvqa_lr\n" in said
+    assert "the digits agree\nevery file that was made again is the same to the byte" in said
 
 
 def look(project: Project) -> set[str]:
