@@ -52,3 +52,37 @@ def score(
     result = bench_score(share=share, only=benchmark, log=typer.echo)
     if json is not None:
         write_json(json, result)
+
+
+@app.command()
+def answer(
+    full_size: Annotated[
+        bool, typer.Option(help="Also count at 7B sizes on the meta device; about a minute.")
+    ] = True,
+    runs: Annotated[int, typer.Option(help="Timed runs per phase; the median counts.")] = 15,
+    profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Tokens, TFLOP and seconds of one answer by phase: plain, stitched, mixed resolution."""
+    from geomag.bench.answer import bench_answer
+    from geomag.io import write_json
+
+    result = bench_answer(profile, full_size=full_size, runs=runs, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command()
+def prefix(
+    questions: Annotated[int, typer.Option(help="About one image.")] = 32,
+    runs: Annotated[int, typer.Option(help="Timed runs; the median counts.")] = 7,
+    profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Many questions about one image: read once for all, against read once for each."""
+    from geomag.bench.prefix import bench_prefix
+    from geomag.io import write_json
+
+    result = bench_prefix(profile, n_questions=questions, runs=runs, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
