@@ -18,11 +18,12 @@ from geomag.ask.objects import find_objects
 from geomag.ask.objects_file import ObjectTable
 from geomag.ask.opening import opened
 from geomag.ask.reply import Arm, Reply
-from geomag.ask.scene import Scene, open_scene
+from geomag.ask.scene import MAX_WHOLE_PIXELS, Scene, open_scene
 from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows
 from geomag.ask.wording import Prompt, read_prompt
 from geomag.errors import GeoMagError
+from geomag.geometry import PixelBox
 from geomag.io import file_digest, write_json
 from geomag.magcrop.compose import RgbImage
 
@@ -62,6 +63,8 @@ class AskOptions:
     overlap_px: int = 128
     formats: tuple[Format, ...] = ()
     """Of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
+    whole: bool = False
+    """Ask once about all of it instead of each window on its own; the model probes it by tiles."""
     resume: bool = False
     """Go on with the windows that an earlier run left."""
 
@@ -75,9 +78,7 @@ def check(image: str | Path, words: str, options: AskOptions) -> None:
     read_prompt(words)
     with opened(image) as dataset:
         choose_bands(dataset, options.bands)
-        scene_windows(
-            dataset.width, dataset.height, tile_px=options.tile_px, overlap_px=options.overlap_px
-        )
+        _windows(image, dataset.width, dataset.height, options)
 
 
 def ask_image(
@@ -108,14 +109,14 @@ def ask_image(
     prompt = model.fit(read_prompt(words))
     with open_scene(image, options.bands) as scene:
         grid = scene.grid
+        boxes = _windows(image, grid.width, grid.height, options)
         windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
-        boxes = scene_windows(grid.width, grid.height, **windows)
         identity = {
             **model.identity(),
             "image": {**scene.facts(), "sha256": file_digest(scene.path)},
             "prompt": {"given": words, "asked": prompt.text},
             "arm": options.arm,
-            "windows": windows,
+            "windows": "whole" if options.whole else windows,
         }
         journal = TileJournal(out, identity, resume=options.resume)
         _clear(out)
@@ -133,6 +134,20 @@ def ask_image(
     if answer["status"] == "whole":
         journal.remove()
     return answer
+
+
+def _windows(image: str | Path, width: int, height: int, options: AskOptions) -> Sequence[PixelBox]:
+    """What the model is asked about, one by one."""
+    if not options.whole:
+        return scene_windows(width, height, tile_px=options.tile_px, overlap_px=options.overlap_px)
+    if width * height > MAX_WHOLE_PIXELS:
+        raise GeoMagError(
+            "--whole",
+            f"{str(image)!r} has {width * height:,} pixels",
+            f"at most {MAX_WHOLE_PIXELS:,}",
+            "ask without --whole, window by window",
+        )
+    return [PixelBox(0, 0, width, height)]
 
 
 def _clear(out: Path) -> None:

@@ -21,6 +21,7 @@ from geomag.magcrop.granularity import Judgement, is_gcg
 from geomag.magcrop.window import select_window
 from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Query
+from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look, plain_look
 from geomag.model.probing import Probed, probe_all, window_rule
 from geomag.sealed import sealed
@@ -87,7 +88,8 @@ class Asker:
         heat = self.probe(image, prompt, level)
         height, width = image.shape[:2]
         boxes = windows(heat, width=width, height=height, rule=window_rule(self.profile))
-        return Looked(judgement, heat, boxes, magcrop_look(image, level, boxes, self.profile))
+        look = magcrop_look(image, level, boxes, settings_for(image, self.profile))
+        return Looked(judgement, heat, boxes, look)
 
     def probe(self, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:
         """Eq 4 over the image, and over C_1 at pixel level."""

@@ -29,6 +29,10 @@ def ask(
     arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
     tile: Annotated[int, typer.Option(help="Side of a window, in pixels.")] = 1024,
     overlap: Annotated[int, typer.Option(help="Of neighbouring windows, in pixels.")] = 128,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="One answer for all of a large scene, not one a window."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Only what an earlier run left.")
     ] = False,
@@ -45,6 +49,7 @@ def ask(
         tile_px=tile,
         overlap_px=overlap,
         formats=tuple(one.value for one in format or ()),
+        whole=whole,
         resume=resume,
     )
     check(image, prompt, options)

@@ -173,6 +173,14 @@ class MagCropConfig:
     filter: Literal["bicubic", "bilinear"] = "bicubic"
     image_level_px: int = 100
     gcg_bypass: bool = True
+    probe_px: int = 0
+    """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
+    large_px: int = 2048
+    """An image with a longer side is probed in parts and SAM2 sees its window (Fig 4); 0: never."""
+    large_probe: Literal["tiles", "pyramid", "global"] = "tiles"
+    """Of a large image: every tile, or the whole and then C_1, or as any other image."""
+    tile_px: int = 1024
+    """Most rows of a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

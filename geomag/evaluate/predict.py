@@ -19,6 +19,7 @@ from geomag.magcrop.granularity import GranularityJudge, Judgement
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look
 from geomag.model.lookup import record_boxes
 from geomag.model.probing import Probed, heat_cache, probe_all
@@ -67,7 +68,8 @@ class _Looks:
             granularity = None
         key = (id(image), granularity, boxes)
         if key not in self._known:
-            self._known[key] = magcrop_look(image, granularity, boxes, self._profile)
+            settings = settings_for(image, self._profile)
+            self._known[key] = magcrop_look(image, granularity, boxes, settings)
         return self._known[key]
 
 

@@ -10,6 +10,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, windows
+from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look, plain_look
 from geomag.model.probing import window_rule
 
@@ -48,4 +49,4 @@ def record_looks(
             yield plain_look(image, profile)
         else:
             boxes = record_boxes(record, heat.get(record.id), profile)
-            yield magcrop_look(image, granularity, boxes, profile)
+            yield magcrop_look(image, granularity, boxes, settings_for(image, profile))

@@ -12,13 +12,16 @@ from torch import Tensor
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.data.prompts import frame
+from geomag.geometry import PixelBox
 from geomag.io import file_digest
 from geomag.magcrop.compose import RgbImage, crop
 from geomag.magcrop.crops import Heat, first_window
-from geomag.magcrop.heat_cache import HeatCache
+from geomag.magcrop.heat_cache import HeatCache, Map
 from geomag.magcrop.heatmap import ProbeInputs, probe
+from geomag.magcrop.tiles import merge_tiles
 from geomag.magcrop.views import View
 from geomag.magcrop.window import WindowRule, build_window_rule
+from geomag.model.large import probed_tiles
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.vision import cut, visual_tokens
 from geomag.model.vlm import Vlm
@@ -50,7 +53,8 @@ def heat_cache(folder: Path, models: Path, profile: Profile) -> HeatCache:
     parts = ("base",) if settings.weights == "base" else ("base", "adapter")
     weights = [sealed(models / part)["digest"] for part in parts]
     vlm = profile.vlm
-    asked = [settings.layer, settings.loss, vlm.image_px, vlm.patch_px, vlm.dtype]
+    side = settings.probe_px or vlm.image_px
+    asked = [settings.layer, settings.loss, side, vlm.patch_px, vlm.dtype]
     code = [file_digest(Path(inspect.getfile(part))) for part in _CODE]
     return HeatCache(folder, {"weights": weights, "probe": asked, "code": code})
 
@@ -65,13 +69,13 @@ def probe_all(
     rule = window_rule(profile)
     for start in range(0, len(queries), AT_ONCE):
         part = queries[start : start + AT_ONCE]
-        first = _maps_once(vlm, [(q.image, q.prompt) for q in part], profile, cache)
+        first = _first_maps(vlm, part, profile, cache)
         nested: dict[int, RgbImage] = {}
         for index, query in enumerate(part):
             if query.granularity is not Granularity.PIXEL:
                 continue
             height, width = query.image.shape[:2]
-            outer = first_window(Heat(first[index].numpy()), width=width, height=height, rule=rule)
+            outer = first_window(Heat(first[index]), width=width, height=height, rule=rule)
             if outer is not None:
                 nested[index] = crop(query.image, outer.box)
         crops = [(image, part[i].prompt) for i, image in nested.items()]
@@ -79,7 +83,34 @@ def probe_all(
         second = dict(zip(nested, inner, strict=True))
         for index in range(len(part)):
             found = second.get(index)
-            yield Heat(first[index].numpy(), None if found is None else found.numpy())
+            yield Heat(first[index], None if found is None else found.numpy())
+
+
+def _first_maps(
+    vlm: Vlm, queries: Sequence[Probed], profile: Profile, cache: HeatCache | None
+) -> list[Map]:
+    """A map over each image; a large one's is merged from its tiles, whose cells are finer."""
+    cut_once: dict[tuple[int, PixelBox], RgbImage] = {}
+    asked: list[tuple[RgbImage, str]] = []
+    grids = []
+    for query in queries:
+        boxes = probed_tiles(query.image, profile)
+        grids.append((len({box.y0 for box in boxes}), len({box.x0 for box in boxes})))
+        for box in boxes:
+            key = (id(query.image), box)
+            if key not in cut_once:
+                cut_once[key] = query.image if len(boxes) == 1 else crop(query.image, box)
+            asked.append((cut_once[key], query.prompt))
+    parts = [
+        one
+        for start in range(0, len(asked), AT_ONCE)
+        for one in _maps_once(vlm, asked[start : start + AT_ONCE], profile, cache).numpy()
+    ]
+    found = []
+    for rows, columns in grids:
+        tiles, parts = parts[: rows * columns], parts[rows * columns :]
+        found.append(merge_tiles(tiles, rows=rows, columns=columns).astype(np.float32))
+    return found
 
 
 def _maps_once(
@@ -108,7 +139,7 @@ def _maps_once(
 @torch.no_grad()
 def _maps(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], profile: Profile) -> Tensor:
     """``[B, grid, grid]`` fp32 on the CPU."""
-    side = profile.vlm.image_px
+    side = profile.magcrop.probe_px or profile.vlm.image_px
     grid = side // profile.vlm.patch_px
     if not asked:
         return torch.zeros(0, grid, grid)

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geomag.ask.answer import AskOptions, ask_image
+from geomag.ask.answer import AskOptions, ask_image, check
 from geomag.ask.reply import DrawnMask, Reply
 from geomag.ask.wording import read_prompt
 from geomag.errors import GeoMagError, ResumeError
@@ -215,3 +215,24 @@ def test_the_phrase_of_a_mask_prompt_is_its_subject():
     assert prompt.subject == "the white tank on the left"
     assert prompt.probe("where") == "Where is the white tank on the left?"
     assert read_prompt("How many ships?").probe("where") == "How many ships?"
+
+
+def test_the_whole_of_a_large_scene_is_asked_once(tmp_path):
+    model, pixels = BrightPixels(), grey(90, 150, (10, 5, 30, 15), (120, 60, 130, 70))
+    path = write_tif(tmp_path / "a.tif", pixels)
+    answer = ask(path, tmp_path / "out", model, whole=True, **SMALL)
+    assert [image.shape for image in model.asked] == [(90, 150, 3)]
+    assert answer["windows"] == "whole"
+    assert answer["tiles"]["count"] == 1
+    assert (mask_of(tmp_path / "out") == (pixels[0] > 200)).all()
+    assert not any("on its own" in note for note in answer["notes"])
+
+
+def test_a_whole_scene_beyond_memory_is_refused_before_a_model_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("geomag.ask.answer.MAX_WHOLE_PIXELS", 999)
+    path, model = write_tif(tmp_path / "a.tif", grey(20, 50)), BrightPixels()
+    with pytest.raises(GeoMagError, match=r"--whole.*1,000 pixels.*at most 999.*window by window"):
+        check(path, PROMPT, AskOptions(whole=True))
+    with pytest.raises(GeoMagError, match="at most 999"):
+        ask(path, tmp_path / "out", model, whole=True)
+    assert model.asked == []

@@ -11,7 +11,7 @@ from PIL import Image
 from geomag.ask.asker import Asker
 from geomag.ask.wording import read_prompt
 from geomag.cli.main import main
-from geomag.config.load import load_profile
+from geomag.config.load import load_profile, override
 from geomag.sealed import sealed
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
 from tests.ask.ogr import read_layer
@@ -144,3 +144,24 @@ def test_magcrop_draws_where_the_model_looks(command, tmp_path):
     assert np.array_equal(adjusted[sharp], pixels[sharp])  # C_2 is kept as it was
     assert adjusted.std() < 0.5 * pixels.std()  # and the rest is compressed
     assert 0 < facts["heat_share"] <= 1
+
+
+def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(asker):
+    image = np.moveaxis(noise(160, 260), 0, 2)
+    large = Asker.__new__(Asker)
+    large.__dict__.update(asker.__dict__)
+    settings = {"large_px": 200, "tile_px": 80, "sizes": [0.25]}
+    large.profile = override(asker.profile, magcrop=settings)
+    looked = large.look(image, read_prompt(ONE))
+    assert looked.heat.first.shape == (2 * 4, 3 * 4)  # 2 x 3 tiles of a 4 x 4 probe
+    outer = looked.boxes[0]
+    assert looked.look.encoder_box == outer
+    reply = large.ask(image, read_prompt(ONE))
+    assert reply.crop_boxes == looked.boxes
+    (mask,) = reply.masks
+    x0, y0, x1, y1 = outer.as_ints()
+    inside = np.zeros((160, 260), dtype=bool)
+    inside[y0:y1, x0:x1] = True
+    assert mask.pixels.shape == (160, 260)
+    assert mask.pixels.any()
+    assert not (mask.pixels & ~inside).any()
