@@ -25,12 +25,14 @@ help:  ## This list.
 setup: $(VENV)/.set-up  ## Make .venv with everything; again only when pyproject.toml or the lock changed.
 
 # sam2 declares a torchvision that the CPU build of torch cannot import, hence --no-deps
-# (docs/setup.md); its source distribution builds with the torch that is installed already.
+# (docs/setup.md); its source distribution builds with the torch that is installed already. The
+# newest dagster-k8s asks for the dagster one patch before the newest: the tests run it without.
 $(VENV)/.set-up: pyproject.toml requirements.lock
 	$(PYTHON3) -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet -c requirements.lock 'setuptools>=77' wheel
 	$(PYTHON) -m pip install --quiet -c requirements.lock -e '.[dev,ray]'
 	SAM2_BUILD_CUDA=0 $(PYTHON) -m pip install --quiet --no-deps --no-build-isolation sam2==1.1.0
+	$(PYTHON) -m pip install --quiet --no-deps -c requirements.lock dagster-k8s
 	touch $@
 
 lock: setup  ## Write requirements.lock from what is installed.

@@ -3,12 +3,16 @@
 import importlib
 import os
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
+from geomag.config import project_root
 from geomag.errors import ConfigError, ToolError
 from geomag_dagster.executors.gpu import gpu_executor
 
+FORWARDED = ("DAGSTER_HOME", "GEOMAG_PROFILE", "MLFLOW_TRACKING_URI")
+"""Variables that a step on another machine needs."""
 DASHBOARD = "http://127.0.0.1:8265"
 """Where Ray's dashboard, which takes jobs, listens by default."""
 
@@ -45,9 +49,8 @@ def _gpu() -> dg.ExecutorDefinition:
 
 def _ray() -> dg.ExecutorDefinition:
     # the head's PATH must have the venv's bin folder: the entry point is the bare word `dagster`
-    forwarded = ["DAGSTER_HOME", "GEOMAG_PROFILE", "MLFLOW_TRACKING_URI"]
     address = os.environ.get("GEOMAG_RAY_ADDRESS", DASHBOARD)
-    config = {"ray": {"address": address, "env_vars": [v for v in forwarded if v in os.environ]}}
+    config = {"ray": {"address": address, "env_vars": [v for v in FORWARDED if v in os.environ]}}
     executor = _extra("dagster_ray", "ray_executor", extra="ray")
     return executor.configured(config, name="ray")
 
@@ -58,13 +61,33 @@ def _k8s() -> dg.ExecutorDefinition:
 
 
 def k8s_config() -> dict[str, object]:
-    """Run-wide settings of the Kubernetes executor; resources stand on each asset."""
-    return {
+    """Run-wide settings of the Kubernetes executor; resources stand on each asset.
+
+    ``GEOMAG_K8S_IMAGE`` holds the set-up; ``GEOMAG_K8S_CLAIM`` is a volume claim on which the
+    project lies, mounted at its own path, so that all steps share workspace, cache and Dagster's
+    home; ``GEOMAG_K8S_KUBECONFIG`` is for a run that is not itself a pod.
+    """
+    # a pod that Kubernetes restarts by itself ends without an event (dagster-io/dagster#33755)
+    step: dict[str, Any] = {"job_spec_config": {"backoff_limit": 0}}
+    if claim := os.environ.get("GEOMAG_K8S_CLAIM"):
+        root = str(project_root())
+        volume = {"name": "project", "persistent_volume_claim": {"claim_name": claim}}
+        step["pod_spec_config"] = {"volumes": [volume]}
+        step["container_config"] = {
+            "working_dir": root,
+            "volume_mounts": [{"name": "project", "mount_path": root}],
+        }
+    config: dict[str, object] = {
         "job_namespace": os.environ.get("GEOMAG_K8S_NAMESPACE", "geomag"),
         "max_concurrent": slots(),
-        # a pod that Kubernetes restarts by itself ends without an event (dagster-io/dagster#33755)
-        "step_k8s_config": {"job_spec_config": {"backoff_limit": 0}},
+        "env_vars": [name for name in FORWARDED if name in os.environ],
+        "step_k8s_config": step,
     }
+    if image := os.environ.get("GEOMAG_K8S_IMAGE"):
+        config["job_image"] = image
+    if kubeconfig := os.environ.get("GEOMAG_K8S_KUBECONFIG"):
+        config |= {"load_incluster_config": False, "kubeconfig_file": kubeconfig}
+    return config
 
 
 def _extra(module: str, name: str, *, extra: str) -> dg.ExecutorDefinition:

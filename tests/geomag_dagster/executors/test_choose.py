@@ -56,6 +56,7 @@ def test_one_request_speaks_three_dialects():
 
 def test_kubernetes_never_restarts_a_step_by_itself(monkeypatch):
     monkeypatch.setenv("GEOMAG_SLOTS", "5")
+    monkeypatch.delenv("GEOMAG_K8S_CLAIM", raising=False)
     config = k8s_config()
     assert config["step_k8s_config"] == {"job_spec_config": {"backoff_limit": 0}}
     assert config["max_concurrent"] == slots() == 5
