@@ -173,6 +173,10 @@ class MagCropConfig:
     filter: Literal["bicubic", "bilinear"] = "bicubic"
     image_level_px: int = 100
     gcg_bypass: bool = True
+    probe: Literal["attention", "mask", "attention+mask"] = "attention"
+    """Where predicted windows come from: Eq 4, the plain answer's mask, or that and else Eq 4."""
+    mask_gate: float = 0.0
+    """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
     probe_px: int = 0
     """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
     large_px: int = 2048

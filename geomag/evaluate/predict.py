@@ -14,15 +14,15 @@ from geomag.data.records import Record, read_records
 from geomag.geometry import PixelBox, box_of_mask, decode_mask, encode_mask, union_of
 from geomag.io import write_jsonl
 from geomag.magcrop.compose import RgbImage
-from geomag.magcrop.crops import Heat, read_heat
+from geomag.magcrop.crops import read_heat
 from geomag.magcrop.granularity import GranularityJudge, Judgement
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look
-from geomag.model.lookup import record_boxes
-from geomag.model.probing import Probed, heat_cache, probe_all
+from geomag.model.probes import Found, Wanted, build_probe
+from geomag.model.probing import heat_cache
 
 Arm = Literal["magcrop", "plain"]
 
@@ -34,8 +34,8 @@ class Asked:
     record: Record
     query: Query
     judgement: Judgement | None
-    heat: Heat | None
-    boxes: tuple[PixelBox, ...]
+    found: Found | None
+    """None where nothing was probed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Predictor:
         stored = artifacts / "crops" / source.benchmark
         is_probed = arm == "magcrop" and self.benchmark.crops and source.is_line
         self.heat = read_heat(stored) if is_probed and stored.is_dir() else {}
-        self.cache = heat_cache(source.heat, artifacts / "models", profile)
+        self.probe = build_probe(self.model, heat_cache(source.heat, artifacts / "models", profile))
 
     def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         """Rows in order of the records, batch by batch."""
@@ -110,43 +110,41 @@ class Predictor:
         looks = _Looks(self.profile)
         if self.arm == "plain":
             return [
-                Asked(r, _query(looks.of(image, None, ()), p, r), None, None, ())
+                Asked(r, _query(looks.of(image, None, ()), p, r), None, None)
                 for r, image, p in zip(records, images, prompts, strict=True)
             ]
         judged = self.judge.judge(prompts)
-        heats = self._heats(records, images, judged)
+        found = self._found(records, images, prompts, judged)
         asked = []
-        for record, image, prompt, judgement, heat in zip(
-            records, images, prompts, judged, heats, strict=True
+        for record, image, prompt, judgement, one in zip(
+            records, images, prompts, judged, found, strict=True
         ):
-            boxes = record_boxes(record, heat, self.profile)
-            look = looks.of(image, judgement.granularity, boxes)
-            asked.append(Asked(record, _query(look, prompt, record), judgement, heat, boxes))
+            look = looks.of(image, judgement.granularity, one.boxes if one else ())
+            asked.append(Asked(record, _query(look, prompt, record), judgement, one))
         return asked
 
-    def _heats(
-        self, records: Sequence[Record], images: Sequence[Any], judged: Sequence[Judgement]
-    ) -> list[Heat | None]:
-        """Stored heatmaps; a record whose judgement needs one that was not stored is probed now."""
-        found: list[Heat | None] = [self.heat.get(record.id) for record in records]
-        missing = [
-            i
-            for i, judgement in enumerate(judged)
-            if found[i] is None and judgement.granularity in (Granularity.REGION, Granularity.PIXEL)
-        ]
-        queries = [
-            Probed(
-                images[i],
-                probe_prompt(records[i], self.profile.prompt.probe),
-                judged[i].granularity or Granularity.REGION,
+    def _found(
+        self,
+        records: Sequence[Record],
+        images: Sequence[RgbImage],
+        prompts: Sequence[str],
+        judged: Sequence[Judgement],
+    ) -> list[Found | None]:
+        """Windows from stored heatmaps; a record that needs one and has none is probed now."""
+        wanted = {
+            i: Wanted(
+                image=images[i],
+                prompt=prompts[i],
+                probe_prompt=probe_prompt(record, self.profile.prompt.probe),
+                granularity=judged[i].granularity or Granularity.REGION,
+                heat=self.heat.get(record.id),
             )
-            for i in missing
-        ]
-        for index, heat in zip(
-            missing, probe_all(self.model.vlm, queries, self.profile, self.cache), strict=True
-        ):
-            found[index] = heat
-        return found
+            for i, record in enumerate(records)
+            if record.id in self.heat
+            or judged[i].granularity in (Granularity.REGION, Granularity.PIXEL)
+        }
+        found = dict(zip(wanted, self.probe.find(list(wanted.values())), strict=True))
+        return [found.get(i) for i in range(len(records))]
 
     def _row(self, asked: Asked, answer: Answer) -> dict[str, Any]:
         record = asked.record
@@ -168,9 +166,9 @@ class Predictor:
         if asked.judgement is not None:
             level = asked.judgement.granularity
             row["granularity"] = "none" if level is None else level.value
-        if asked.heat is not None:
-            row["crop_boxes"] = [[b.x0, b.y0, b.x1, b.y1] for b in asked.boxes]
-            row.update(_crop_quality(record, asked.heat, asked.boxes))
+        if asked.found is not None:
+            row["crop_boxes"] = [[b.x0, b.y0, b.x1, b.y1] for b in asked.found.boxes]
+            row.update(crop_quality(record, asked.found))
         return row
 
 
@@ -201,8 +199,9 @@ def _query(look: Look, prompt: str, record: Record) -> Query:
     return Query(look, prompt, record.height, record.width)
 
 
-def _crop_quality(record: Record, heat: Heat, boxes: Sequence[PixelBox]) -> dict[str, Any]:
+def crop_quality(record: Record, found: Found) -> dict[str, Any]:
     """Crop recall of the first window and the pointing game, where the record has a target."""
+    boxes = found.boxes
     if record.masks:
         mask = decode_mask(union_of(record.masks))
         target = box_of_mask(mask)
@@ -215,7 +214,10 @@ def _crop_quality(record: Record, heat: Heat, boxes: Sequence[PixelBox]) -> dict
         recall = box_recall(target, boxes[0]) if boxes else 0.0
     else:
         return {}
-    return {"crop_recall": recall, "pointing": float(points_at(heat.first, mask))}
+    quality = {"crop_recall": recall}
+    if found.heat is not None:
+        quality["pointing"] = float(points_at(found.heat.first, mask))
+    return quality
 
 
 def _filled(record: Record, box: PixelBox) -> Any:

@@ -1,0 +1,184 @@
+"""Where to look, behind one Protocol: Eq 4, the model's own coarse mask, both, and two controls.
+
+The paper's probe is `AttentionProbe`. Its windows can miss what the plain answer already found
+roughly, so a window around that answer's mask is another probe, and their union a third (DESIGN 5:
+the window is the bottleneck). A window that is doubtful leaves the image whole: the plain answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import Granularity
+from geomag.geometry import BoolMask, PixelBox
+from geomag.magcrop.compose import RgbImage
+from geomag.magcrop.crops import Heat, windows
+from geomag.magcrop.heat_cache import HeatCache
+from geomag.magcrop.mask_window import mask_window
+from geomag.magcrop.window import Window, grow_box, select_window
+from geomag.model.geomag import GeoMag, Query
+from geomag.model.look import plain_look
+from geomag.model.probing import Probed, probe_all, window_rule
+from geomag.seeds import generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One question whose window is looked for."""
+
+    image: RgbImage
+    prompt: str
+    """Unframed, as the answer is asked for."""
+    probe_prompt: str
+    """Unframed, in the probe's wording."""
+    granularity: Granularity
+    heat: Heat | None = None
+    """If it was probed before."""
+    truth: BoolMask | None = None
+    """``[H, W]``; only the oracle looks at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Where a probe would look."""
+
+    boxes: tuple[PixelBox, ...]
+    """C_1, or C_1 and C_2; empty where it is doubtful: the image stays whole."""
+    sureness: float
+    """In [0, 1]; what the gate is held against, whether or not it has closed."""
+    heat: Heat | None = None
+
+
+class WindowProbe(Protocol):
+    """Finds windows for questions, in order."""
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """One finding per question."""
+        ...
+
+
+class AttentionProbe:
+    """Eq 4 (paper 3.2.2); sure by the share of the heat inside its window (``magcrop.gate``)."""
+
+    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
+        self._model, self._cache = model, cache
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Windows from stored maps, or from maps probed now."""
+        profile = self._model.profile
+        new = [w for w in wanted if w.heat is None]
+        queries = [Probed(w.image, w.probe_prompt, w.granularity) for w in new]
+        maps = probe_all(self._model.vlm, queries, profile, self._cache)
+        rule, found = window_rule(profile), []
+        for one in wanted:
+            heat = next(maps) if one.heat is None else one.heat
+            height, width = one.image.shape[:2]
+            size = {"width": width, "height": height}
+            share = select_window(heat.first, rule=rule, **size).share
+            boxes = windows(heat, rule=rule, **size)
+            found.append(Found(boxes=boxes, sureness=share, heat=heat))
+        return found
+
+
+class MaskProbe:
+    """Around the plain answer's first mask; sure by its mean probability (``magcrop.mask_gate``).
+
+    Only a pixel-level question has a mask; others stay whole.
+    """
+
+    def __init__(self, model: GeoMag) -> None:
+        self._model = model
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Ask all pixel-level questions plainly first."""
+        profile = self._model.profile
+        found = [Found(boxes=(), sureness=0.0) for _ in wanted]
+        asked = [i for i, w in enumerate(wanted) if w.granularity is Granularity.PIXEL]
+        size = profile.predict.batch
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            answers = self._model.answer(
+                [_plainly(wanted[i], profile) for i in part],
+                max_new_tokens=profile.predict.max_new_tokens,
+            )
+            for index, answer in zip(part, answers, strict=True):
+                if answer.masks:
+                    score = answer.mask_scores[0]
+                    found[index] = self._around(answer.masks[0], score)
+        return found
+
+    def _around(self, mask: BoolMask, score: float) -> Found:
+        settings = self._model.profile.magcrop
+        window = mask_window(mask, min_px=settings.min_px)
+        sure = window is not None and not window.is_doubtful and score >= settings.mask_gate
+        boxes = (window.box,) if window is not None and sure else ()
+        return Found(boxes=boxes, sureness=score if window is not None else 0.0)
+
+
+class JointProbe:
+    """The mask's window where it is sure, and otherwise Eq 4's."""
+
+    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
+        self._mask, self._attention = MaskProbe(model), AttentionProbe(model, cache)
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Both probes see every question."""
+        pairs = zip(self._mask.find(wanted), self._attention.find(wanted), strict=True)
+        return [
+            Found(boxes=mask.boxes, sureness=mask.sureness, heat=eq4.heat) if mask.boxes else eq4
+            for mask, eq4 in pairs
+        ]
+
+
+class OracleProbe:
+    """Around the truth: what a perfect window would give."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._min_px = profile.magcrop.min_px
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Whole images where there is no truth."""
+        found = []
+        for one in wanted:
+            window: Window | None = None
+            if one.truth is not None:
+                window = mask_window(one.truth, min_px=self._min_px)
+            boxes = () if window is None or window.is_doubtful else (window.box,)
+            found.append(Found(boxes=boxes, sureness=1.0))
+        return found
+
+
+class RandomProbe:
+    """A window of a random size at a random place: what magnifying alone gives."""
+
+    def __init__(self, profile: Profile, *, seed: int = 0) -> None:
+        self._settings, self._seed = profile.magcrop, seed
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Depends on seed, order and image size alone."""
+        rng = generator(self._seed, "random windows")
+        found = []
+        for one in wanted:
+            height, width = one.image.shape[:2]
+            side = float(rng.choice(self._settings.sizes)) * min(width, height)
+            x, y = rng.uniform(0, 1, 2) * np.array([width - side, height - side])
+            spot = PixelBox(float(x), float(y), float(x) + side, float(y) + side)
+            box = grow_box(spot, width=width, height=height, min_px=self._settings.min_px)
+            found.append(Found(boxes=(box,), sureness=1.0))
+        return found
+
+
+def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
+    """The probe that ``magcrop.probe`` names."""
+    kind = model.profile.magcrop.probe
+    if kind == "attention":
+        return AttentionProbe(model, cache)
+    return MaskProbe(model) if kind == "mask" else JointProbe(model, cache)
+
+
+def _plainly(wanted: Wanted, profile: Profile) -> Query:
+    height, width = wanted.image.shape[:2]
+    return Query(plain_look(wanted.image, profile), wanted.prompt, height, width)
