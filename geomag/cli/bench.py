@@ -43,13 +43,14 @@ def score(
     benchmark: Annotated[
         list[str] | None, typer.Option(help="Only this one; may be repeated.")
     ] = None,
+    jobs: Annotated[int, typer.Option(help="Sets scored at once.")] = 2,
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
 ) -> None:
     """Scoring of all ten test sets at their real sizes, with made-up content."""
     from geomag.bench.score import bench_score
     from geomag.io import write_json
 
-    result = bench_score(share=share, only=benchmark, log=typer.echo)
+    result = bench_score(share=share, only=benchmark, jobs=jobs, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -84,5 +85,84 @@ def prefix(
     from geomag.io import write_json
 
     result = bench_prefix(profile, n_questions=questions, runs=runs, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command()
+def masks(
+    count: Annotated[int, typer.Option(help="Expressions, one mask each.")] = 1000,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Mask metrics on runs against the decoding loop of LAVT's scorer."""
+    from geomag.bench.masks import bench_masks
+    from geomag.io import write_json
+
+    result = bench_masks(n_masks=count, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command()
+def windows(
+    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
+    most: Annotated[int, typer.Option(help="Most records of each split, the first ones.")] = 200,
+    data: Annotated[Path | None, typer.Option(help="Folder of pictures; with --records.")] = None,
+    records: Annotated[Path | None, typer.Option(help="As `geomag data validate` wrote.")] = None,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Every window probe against plain, with oracle and random windows; gates calibrated."""
+    from geomag.bench.windows import bench_windows
+    from geomag.cli.settings import prepare
+    from geomag.data.benchmarks import BENCHMARKS, Split
+    from geomag.data.records import read_records
+    from geomag.errors import ConfigError
+    from geomag.io import write_json
+    from geomag.model.assemble import trained
+
+    if benchmark not in BENCHMARKS or not BENCHMARKS[benchmark].crops:
+        known = ", ".join(name for name, one in BENCHMARKS.items() if one.crops)
+        raise ConfigError("benchmark", repr(benchmark), f"one that MagCrop crops: {known}")
+    settings, root = prepare(profile)
+    artifacts = root / "artifacts"
+    path = records or artifacts / "records" / benchmark / "records.jsonl"
+    model = trained(artifacts / "models", settings)
+    validation = list(read_records(path, splits=[Split.VAL]))[:most]
+    test = list(read_records(path, splits=BENCHMARKS[benchmark].test_splits))[:most]
+    folder = data or root / "data" / benchmark
+    result = bench_windows(model, folder, validation, test, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command("4k")
+def large(
+    out: Annotated[Path, typer.Option(help="Folder of the scenes; drawn if they are not there.")],
+    scenes: Annotated[int, typer.Option(help="How many.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of the scenes.")] = 20250,
+    draw_only: Annotated[bool, typer.Option("--draw-only", help="No model is asked.")] = False,
+    view: Annotated[str | None, typer.Option(help="stitch or tokens; the profile's own.")] = None,
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Scenes of 4096 x 2160 with objects of 12 to 40 pixels: mIoU and crop recall of each path."""
+    from geomag.data.sample.large import RECORDS, write_large
+    from geomag.io import write_json
+
+    if draw_only:
+        write_large(out, seed=seed, n_scenes=scenes)
+        typer.echo(f"{scenes} scenes and their {RECORDS} in {out}")
+        return
+    from geomag.bench.large import bench_large
+    from geomag.cli.settings import prepare
+    from geomag.config import override
+    from geomag.model.assemble import trained
+
+    settings, root = prepare(profile)
+    if view is not None:
+        settings = override(settings, magcrop={"view": view})
+    model = trained(root / "artifacts" / "models", settings)
+    result = bench_large(model, out, seed=seed, n_scenes=scenes, log=typer.echo)
     if json is not None:
         write_json(json, result)
