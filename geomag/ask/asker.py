@@ -16,13 +16,14 @@ from geomag.data.benchmarks import Granularity
 from geomag.data.prompts import PROMPT_VERSION, frame
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage
-from geomag.magcrop.crops import Heat, windows
+from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import Judgement, is_gcg
 from geomag.magcrop.window import select_window
 from geomag.model.assemble import judge, trained
 from geomag.model.geomag import Query
 from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.probes import Wanted, build_probe
 from geomag.model.probing import Probed, probe_all, window_rule
 from geomag.sealed import sealed
 
@@ -35,7 +36,7 @@ class Looked:
 
     judgement: Judgement
     heat: Heat | None
-    """None where nothing was probed."""
+    """None where Eq 4 was not asked."""
     boxes: tuple[PixelBox, ...]
     look: Look
 
@@ -85,11 +86,15 @@ class Asker:
         level = judgement.granularity
         if level not in (Granularity.REGION, Granularity.PIXEL):
             return Looked(judgement, None, (), magcrop_look(image, level, (), self.profile))
-        heat = self.probe(image, prompt, level)
-        height, width = image.shape[:2]
-        boxes = windows(heat, width=width, height=height, rule=window_rule(self.profile))
-        look = magcrop_look(image, level, boxes, settings_for(image, self.profile))
-        return Looked(judgement, heat, boxes, look)
+        wanted = Wanted(
+            image=image,
+            prompt=prompt.text,
+            probe_prompt=prompt.probe(self.profile.prompt.probe),
+            granularity=level,
+        )
+        (found,) = build_probe(self.model).find([wanted])
+        look = magcrop_look(image, level, found.boxes, settings_for(image, self.profile))
+        return Looked(judgement, found.heat, found.boxes, look)
 
     def probe(self, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:
         """Eq 4 over the image, and over C_1 at pixel level."""

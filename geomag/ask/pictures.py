@@ -64,7 +64,7 @@ def magcrop_pictures(asker: Asker, image: RgbImage, words: str, out: Path) -> di
             {"box": v.box and list(v.box.as_ints()), "side_px": v.side_px}
             for v in looked.look.views
         ],
-        "notes": [] if looked.heat else ["MagCrop does not crop for this prompt."],
+        "notes": [] if looked.heat or looked.boxes else ["MagCrop does not crop for this prompt."],
     }
     write_json(out / FILES[3], facts)
     return facts

@@ -10,8 +10,10 @@ from PIL import Image
 
 from geomag.ask.asker import Asker
 from geomag.ask.wording import read_prompt
+from geomag.bench.windows import with_settings
 from geomag.cli.main import main
-from geomag.config.load import load_profile, override
+from geomag.config.load import load_profile
+from geomag.magcrop.mask_window import mask_window
 from geomag.sealed import sealed
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
 from tests.ask.ogr import read_layer
@@ -151,7 +153,8 @@ def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(as
     large = Asker.__new__(Asker)
     large.__dict__.update(asker.__dict__)
     settings = {"large_px": 200, "tile_px": 80, "sizes": [0.25]}
-    large.profile = override(asker.profile, magcrop=settings)
+    large.model = with_settings(asker.model, magcrop=settings)
+    large.profile = large.model.profile
     looked = large.look(image, read_prompt(ONE))
     assert looked.heat.first.shape == (2 * 4, 3 * 4)  # 2 x 3 tiles of a 4 x 4 probe
     outer = looked.boxes[0]
@@ -165,3 +168,17 @@ def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(as
     assert mask.pixels.shape == (160, 260)
     assert mask.pixels.any()
     assert not (mask.pixels & ~inside).any()
+
+
+def test_the_mask_probe_crops_around_what_the_plain_answer_drew(asker):
+    image = np.moveaxis(noise(160, 160, seed=3), 0, 2)
+    other = Asker.__new__(Asker)
+    other.__dict__.update(asker.__dict__)
+    other.model = with_settings(asker.model, magcrop={"probe": "mask"})
+    other.profile = other.model.profile
+    (mask,) = other.ask(image, read_prompt(ONE), arm="plain").masks
+    looked = other.look(image, read_prompt(ONE))
+    window = mask_window(mask.pixels, min_px=other.profile.magcrop.min_px)
+    assert looked.heat is None
+    assert looked.boxes == (() if window.is_doubtful else (window.box,))
+    assert other.ask(image, read_prompt(ONE)).crop_boxes == looked.boxes
