@@ -11,6 +11,9 @@ from geomag.errors import AnnotationError
 from geomag.geometry import Rle
 from geomag.io import read_jsonl, write_jsonl
 
+_SPLITS: dict[str, Split] = {str(split): split for split in Split}
+_TASKS: dict[str, Task] = {str(task): task for task in Task}
+
 
 @cache
 def _field_names() -> frozenset[str]:
@@ -58,19 +61,20 @@ class Record:
         Raises:
             AnnotationError: On a missing or unknown key.
         """
-        if unknown := sorted(set(row) - _field_names()):
+        if not row.keys() <= _field_names():
+            unknown = sorted(row.keys() - _field_names())
             raise AnnotationError(
                 place, f"unknown keys {unknown}", remedy="run the validate stage again"
             )
         try:
-            values: dict[str, Any] = {
-                **row,
-                "split": Split(row["split"]),
-                "task": Task(row["task"]),
-            }
+            values = dict(row)
+            values["split"] = _SPLITS.get(row["split"]) or Split(row["split"])
+            values["task"] = _TASKS.get(row["task"]) or Task(row["task"])
             for name in ("answers", "masks", "phrases", "notes"):
-                values[name] = tuple(row.get(name, ()))
-            values["boxes"] = tuple((b[0], b[1], b[2], b[3]) for b in row.get("boxes", ()))
+                if name in row:
+                    values[name] = tuple(row[name])
+            if "boxes" in row:
+                values["boxes"] = tuple((b[0], b[1], b[2], b[3]) for b in row["boxes"])
             return cls(**values)
         except (KeyError, TypeError, ValueError) as broken:
             raise AnnotationError(

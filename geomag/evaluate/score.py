@@ -68,7 +68,7 @@ class Scored:
 
     score: dict[str, Any]
     samples: dict[str, list[Mapping[str, Any]]]
-    """By arm."""
+    """By arm; nothing when the tools keep none."""
 
 
 def read_all(benchmark: Benchmark, records: Path, data: Path | None) -> Iterator[Record]:
@@ -156,7 +156,8 @@ def _assemble(
                 by_split[part]["gain_of_headline"] = _gain(
                     evaluations[first, part], evaluation, tools
                 )
-            samples.setdefault(arm, []).extend(evaluation.samples)
+            if tools.keeps_samples:
+                samples.setdefault(arm, []).extend(evaluation.samples)
         scored[arm] = by_split.pop(splits[0])
         if by_split:
             scored[arm]["splits"] = {str(part): found for part, found in by_split.items()}
@@ -195,7 +196,7 @@ def _score_of(
 
 def _profiles(joined: Joined) -> str:
     """Profiles that the predictions say they were made with; empty for other people's."""
-    rows = [p.extra for p in joined.predictions if p is not None]
+    rows = [p.extra for p in joined.predictions if p is not None and p.extra]
     return "+".join(sorted({str(row["profile"]) for row in rows if "profile" in row}))
 
 
@@ -219,7 +220,7 @@ def _baselines(scorer: Scorer, floors: Mapping[str, Joined], tools: Tools) -> di
 
 def _diagnostics(joined: Joined) -> dict[str, Any]:
     """Means over the rows that have them of what the predictor measured on the way."""
-    rows = [p.extra for p in joined.predictions if p is not None]
+    rows = [p.extra for p in joined.predictions if p is not None and p.extra]
     table: dict[str, Any] = {}
     for key in DIAGNOSTICS:
         values = [float(r[key]) for r in rows if isinstance(r.get(key), (int, float, bool))]

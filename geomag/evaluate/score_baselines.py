@@ -44,7 +44,9 @@ def _majority(task: Task, rows: tuple[Record, ...], facts: TrainFacts) -> dict[s
         name += "_of_test"
         counts = {}
         for record in rows:
-            counts.setdefault(record.kind if by_type else "", Counter()).update(record.answers[:1])
+            seen = counts.setdefault(record.kind if by_type else "", Counter())
+            for answer in record.answers[:1]:
+                seen[answer] += 1
     answers = {
         kind: Prediction(text=min(found, key=lambda a: (-found[a], a)))
         for kind, found in counts.items()

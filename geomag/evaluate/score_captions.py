@@ -54,10 +54,10 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "references": sum(len(record.answers) for record in joined.records),
         },
         protocol={**tools.caption_protocol(), "cider": "raw, document frequency of this split"},
-        samples=[
+        samples=(
             {"id": r.id, "text": t, "tokens": c.hypothesis, "cider": float(cider[r.id])}
             for r, t, c in zip(joined.records, joined.texts, captions, strict=True)
-        ],
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from geomag.geometry import Rle, mask_area
 from geomag.metrics.caption import caption_formulas, caption_tally
 from geomag.metrics.grounding import (
     Detections,
+    Ranking,
     average_precision,
     detect,
     greedy_mean_iou,
@@ -109,10 +110,10 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "ap50": "all confidences 1, images ranked by name",
             "cider": "raw (papers print x 100; Table 2 prints x 1000)",
         },
-        samples=[
+        samples=(
             {"id": n, "mean_iou": float(tally.sums[i, 1]), "matches": int(tally.sums[i, 3])}
             for i, n in enumerate(tally.groups)
-        ],
+        ),
     )
 
 
@@ -121,7 +122,8 @@ def _unavailable(weights: Floats) -> Floats:
 
 
 def _ap_estimator(detections: Sequence[Detections]) -> Estimator:
-    return lambda weights: np.array([average_precision(detections, row) for row in weights])
+    ranking = Ranking.of(detections)
+    return lambda weights: np.array([ranking.average_precision(row) for row in weights])
 
 
 def _compare(

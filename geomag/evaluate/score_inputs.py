@@ -16,7 +16,7 @@ from geomag.geometry import Rle
 from geomag.io import read_jsonl
 from geomag.metrics.masks import check_rle
 
-_KNOWN = ("id", "text", "masks", "phrases")
+_KNOWN = frozenset({"id", "text", "masks", "phrases"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ def _learn(facts: TrainFacts, record: Record) -> None:
         facts.captions[record.text] += 1
     else:
         kind = record.kind if record.task is Task.VQA else ""
-        facts.answers.setdefault(kind, Counter()).update(record.answers[:1])
+        seen = facts.answers.setdefault(kind, Counter())
+        for answer in record.answers[:1]:
+            seen[answer] += 1
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -133,7 +135,7 @@ def _prediction(row: Mapping[str, Any], place: str) -> Prediction:
 
 def _utf8(text: str) -> str:
     """The text with lone surrogates, which JSON can spell and no tool can read, replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def join(

@@ -57,10 +57,10 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "both_empty": tools.config.both_empty,
             "mask": "the first of an answer",
         },
-        samples=[
+        samples=(
             {"id": r.id, "image": r.image, "intersection": o.intersection, "union": o.union}
             for r, o in zip(joined.records, native, strict=True)
-        ],
+        ),
     )
 
 

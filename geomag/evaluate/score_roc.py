@@ -42,6 +42,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
     if not extras:
         return Evaluation(n_images=len(tally.groups), estimators=estimators)
     classes = np.array(labels, dtype=object)
+    names = {label.lower() for label in labels}
     per_class = {name: _subset(columns, classes == name) for name in sorted(set(labels))}
     recalls = [row["accuracy"] for row in per_class.values() if row["accuracy"] is not None]
     return Evaluation(
@@ -58,7 +59,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         counts={
             "missing": joined.missing,
             "empty": sum(not g for g in given),
-            "unparsed": sum(g.lower() not in {t.lower() for t in labels} for g in given),
+            "unparsed": sum(g.lower() not in names for g in given),
         },
         protocol={
             "encoder": vectors.encoder,
@@ -66,11 +67,11 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "empty_answer": "SS 0, SIoU 0",
             "display_names": sorted(set(labels)),
         },
-        samples=[
+        samples=(
             {"id": r.id, "image": r.image, "text": t, "cleaned": given[i], "label": labels[i]}
             | {"ss": float(columns["ss"][i]), "siou": float(columns["siou"][i])}
             for i, (r, t) in enumerate(zip(joined.records, joined.texts, strict=True))
-        ],
+        ),
     )
 
 

@@ -44,10 +44,10 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "matching": "NFKC, lower case, first line, no blanks, hyphens, underscores; equal",
             "classes": sorted(keys.values()),
         },
-        samples=[
+        samples=(
             {"id": r.id, "text": t, "parsed": g, "truth": r.answers[0]}
             for r, t, g in zip(joined.records, joined.texts, given, strict=True)
-        ],
+        ),
     )
 
 

@@ -4,7 +4,7 @@ Java and the text encoder start slowly, so `Tools` is asked for everything of a 
 (`warm_*`) and answers from memory afterwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ class Evaluation:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
-    samples: Sequence[Mapping[str, Any]] = ()
-    """One row per record, from which any other convention can be rebuilt."""
+    samples: Iterable[Mapping[str, Any]] = ()
+    """One row per record, from which any other convention can be rebuilt; made when asked for."""
 
     def metrics(self) -> dict[str, float | None]:
         """Headline values; None where a metric is not available."""
@@ -61,6 +61,8 @@ class Tools:
     """Folder of cached text vectors."""
     gcg_encoder: str = SS_ENCODER
     """Encoder of the GCG recall's text test; BERT-base in the paper profile."""
+    keeps_samples: bool = True
+    """Whether one row per record is kept: RSVQA-HR has 328,331."""
     tokenizer: str = ""
     meteor_missing: str = ""
     """Why METEOR is not available; "" when it is."""

@@ -1,21 +1,18 @@
-"""Text similarity without torch: unit vectors from a cache; what it lacks, a child process encodes.
+"""Text similarity without torch: unit vectors from a cache; what it lacks is encoded and kept.
 
-The cache is one file per encoder (named by the digest of its weights), so a score can be
-repeated on a machine that has no torch at all.
+The cache is one file per encoder, named by the digest of its weights: another encoder's vectors
+are never taken for these, and a score is repeated at once.
 """
 
 import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from geomag.errors import ToolError
-from geomag.io import atomic_path, file_digest, write_json
+from geomag.evaluate.text_vectors import encode
+from geomag.io import atomic_path, file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.tally import Floats
 
@@ -52,28 +49,9 @@ def text_vectors(texts: Sequence[str], encoder: str, cache: Path) -> TextVectors
     file = cache / f"{digest}.npz"
     known = _read(file)
     if lacking := sorted(set(texts) - set(known)):
-        known |= _encode(lacking, folder)
+        known |= dict(zip(lacking, encode(lacking, folder).astype(np.float64), strict=True))
         _write(file, known)
     return TextVectors(f"{name} {digest}", {text: known[text] for text in set(texts)})
-
-
-def _encode(texts: Sequence[str], folder: Path) -> dict[str, Floats]:
-    """Run `geomag.evaluate.text_vectors` in a process of its own: only that one loads torch."""
-    with tempfile.TemporaryDirectory() as scratch:
-        asked, answered = Path(scratch) / "texts.json", Path(scratch) / "vectors.npy"
-        write_json(asked, list(texts))
-        command = [sys.executable, "-m", "geomag.evaluate.text_vectors"]
-        done = subprocess.run(
-            [*command, str(folder), str(asked), str(answered)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise ToolError("text encoder", f"exit code {done.returncode}: {last[0]}")
-        vectors = np.load(answered)
-    return {text: vectors[i].astype(np.float64) for i, text in enumerate(texts)}
 
 
 def _read(file: Path) -> dict[str, Floats]:

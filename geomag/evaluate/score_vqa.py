@@ -1,11 +1,12 @@
 """Score RSVQA (Table 3): strict accuracy per type, macro2 as average, the rest as variants."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from geomag.data.records import Record
 from geomag.evaluate.score_inputs import Joined
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
 from geomag.metrics.peers import RULES
@@ -13,7 +14,6 @@ from geomag.metrics.tally import Tally
 from geomag.metrics.vqa import (
     FORMULAS,
     TYPES,
-    Verdict,
     is_parsed,
     is_right,
     is_right_leniently,
@@ -25,14 +25,14 @@ HEADLINE = {"presence": "presence", "comparison": "comparison", "average": "macr
 
 def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
     """All questions of the split are the denominator, answered or not."""
-    rows = list(zip(joined.records, joined.texts, strict=True))
-    strict = vqa_tally([Verdict(r.kind, r.image, is_right(t, r.answers[0])) for r, t in rows])
+    said = Said.of(joined)
+    kinds = [record.kind for record in joined.records]
+    strict = vqa_tally(kinds, joined.images, said.judged(lambda _, t, a: is_right(t, a)))
     estimators = {name: strict.estimator(FORMULAS[key]) for name, key in HEADLINE.items()}
     if not extras:
         return Evaluation(n_images=len(strict.groups), estimators=estimators)
-    lenient = vqa_tally(
-        [Verdict(r.kind, r.image, is_right_leniently(t, r.answers[0], r.kind)) for r, t in rows]
-    )
+    loosely = said.judged(lambda kind, text, answer: is_right_leniently(text, answer, kind))
+    lenient = vqa_tally(kinds, joined.images, loosely)
     averages = {name: tidy(strict.value(FORMULAS[name])) for name in FORMULAS}
     return Evaluation(
         n_images=len(strict.groups),
@@ -40,7 +40,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         variants={
             "strict": _all(strict),
             "lenient": _all(lenient),
-            **_peers(rows),
+            **_peers(said),
             **{
                 name: {"average": averages[name]}
                 for name in ("macro2", "micro2", "macro3", "micro3")
@@ -49,8 +49,8 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         counts={
             "missing": joined.missing,
             "empty": sum(not text.strip() for text in joined.texts),
-            "unparsed": sum(not is_parsed(text, r.kind) for r, text in rows),
-            "n": dict(sorted(Counter(r.kind for r in joined.records).items())),
+            "unparsed": int((~said.judged(lambda kind, text, _: is_parsed(text, kind))).sum()),
+            "n": dict(sorted(Counter(kinds).items())),
             "right": _right(strict),
             "right_lenient": _right(lenient),
         },
@@ -59,16 +59,38 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "matching": "NFKC, first line, lower case, trimmed; equal",
             "left_out": "count and area, as in all remote-sensing VLM tables",
         },
-        samples=[
+        samples=(
             {"id": r.id, "image": r.image, "kind": r.kind, "text": t, "answer": r.answers[0]}
-            for r, t in rows
-        ],
+            for r, t in zip(joined.records, joined.texts, strict=True)
+        ),
     )
 
 
-def _peers(rows: Sequence[tuple[Record, str]]) -> dict[str, dict[str, float | None]]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Each question's type, answer given and right answer; RSVQA-HR repeats a few of them."""
+
+    distinct: tuple[tuple[str, str, str], ...]
+    """``(type, given, right)``."""
+    index: NDArray[np.intp]
+    """Of each question in ``distinct``."""
+
+    @classmethod
+    def of(cls, joined: Joined) -> "Said":
+        """What was said, in the order of the records."""
+        rows = zip(joined.records, joined.texts, strict=True)
+        number: dict[tuple[str, str, str], int] = {}
+        index = [number.setdefault((r.kind, t, r.answers[0]), len(number)) for r, t in rows]
+        return cls(tuple(number), np.array(index, dtype=np.intp))
+
+    def judged(self, rule: Callable[[str, str, str], bool]) -> NDArray[np.bool_]:
+        """A rule's verdict on each question, asked once for equal ones."""
+        return np.array([rule(*one) for one in self.distinct], dtype=bool)[self.index]
+
+
+def _peers(said: Said) -> dict[str, dict[str, float | None]]:
     """The same answers under each published scorer's rule, macro2."""
-    seen = Counter((r.kind, text, r.answers[0]) for r, text in rows)
+    seen = dict(zip(said.distinct, np.bincount(said.index).tolist(), strict=True))
     table = {}
     for name, rule in RULES.items():
         sums = {f"{column}_{kind}": np.zeros(()) for kind in TYPES for column in ("n", "right")}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomag.errors import ToolError
+from geomag.metrics.cider import cider_d
 from geomag.metrics.java import meteor_lines, ptb_lines
 from geomag.metrics.tally import Floats, Formula, Tally, Totals, share
 
@@ -197,7 +198,4 @@ def _rouge_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
 
 
 def _cider_columns(captions: Sequence[Captions]) -> Mapping[str, Floats]:
-    from pycocoevalcap.cider.cider import Cider
-
-    values = Cider().compute_score(*_pairs(captions))[1] if captions else []
-    return {"cider": np.asarray(values, dtype=np.float64)}
+    return {"cider": cider_d([c.hypothesis for c in captions], [c.references for c in captions])}

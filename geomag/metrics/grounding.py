@@ -46,31 +46,56 @@ def detect(iou: Floats, threshold: float = 0.5) -> Detections:
     return Detections(hits, n_truths)
 
 
-def average_precision(images: Sequence[Detections], weights: Floats | None = None) -> float:
-    """AP at 101 recall points over images in rank order, all confidences equal.
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Detections of all images in rank order, laid end to end: AP for any weighting of them."""
 
-    Args:
-        images: In the order of the image names sorted as text: the order is the ranking.
-        weights: How often each image counts, ``[G]``; None is once.
+    hits: NDArray[np.bool_]
+    """Of all masks."""
+    starts: NDArray[np.intp]
+    """Of each image's masks in ``hits``."""
+    n_masks: NDArray[np.intp]
+    n_truths: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, images: Sequence[Detections]) -> "Ranking":
+        """Images in the order of their names sorted as text: the order is the ranking."""
+        n_masks = np.array([len(image.hits) for image in images], dtype=np.intp)
+        return cls(
+            np.concatenate([image.hits for image in images] or [np.zeros(0, dtype=bool)]),
+            np.cumsum(n_masks) - n_masks,
+            n_masks,
+            np.array([image.n_truths for image in images], dtype=np.intp),
+        )
+
+    def average_precision(self, weights: Floats | None = None) -> float:
+        """AP at 101 recall points; an image counts as often as ``weights`` ``[G]`` say."""
+        times = np.ones(len(self.n_masks)) if weights is None else weights
+        images = np.repeat(np.arange(len(self.n_masks)), times.astype(np.intp))
+        n_truths = int(self.n_truths[images].sum())
+        if n_truths == 0:
+            return float("nan")
+        lengths = self.n_masks[images]
+        shift = self.starts[images] - (np.cumsum(lengths) - lengths)
+        hits = self.hits[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
+        if hits.size == 0:
+            return 0.0
+        right = np.cumsum(hits).astype(np.float64)
+        precision = right / (np.arange(1, hits.size + 1) + _COCO_EPSILON)
+        envelope = np.maximum.accumulate(precision[::-1])[::-1]
+        at = np.searchsorted(right / n_truths, _RECALL_POINTS, side="left")
+        found = np.where(at < hits.size, envelope[np.minimum(at, hits.size - 1)], 0.0)
+        return float(found.mean())
+
+
+def average_precision(images: Sequence[Detections], weights: Floats | None = None) -> float:
+    """AP of images in rank order, all confidences equal; see `Ranking`.
 
     >>> both = Detections(np.array([True, True, False]), 3), Detections(np.array([False]), 1)
     >>> round(average_precision(both), 5)
     0.50495
     """
-    times = np.ones(len(images), dtype=int) if weights is None else weights.astype(int)
-    order = [hits for image, k in zip(images, times, strict=True) for hits in [image.hits] * k]
-    n_truths = sum(image.n_truths * int(k) for image, k in zip(images, times, strict=True))
-    if n_truths == 0:
-        return float("nan")
-    hits = np.concatenate(order) if order else np.zeros(0, dtype=bool)
-    if hits.size == 0:
-        return 0.0
-    right = np.cumsum(hits).astype(np.float64)
-    recall = right / n_truths
-    precision = right / (np.arange(1, hits.size + 1) + _COCO_EPSILON)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, _RECALL_POINTS, side="left")
-    return float(np.where(at < hits.size, envelope[np.minimum(at, hits.size - 1)], 0.0).mean())
+    return Ranking.of(images).average_precision(weights)
 
 
 def greedy_mean_iou(iou: Floats) -> float:

@@ -8,10 +8,12 @@ break under a locale with decimal commas (UCM protocol, 4.2 and 4.3).
 import importlib.util
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from geomag.errors import ToolError
+from geomag.metrics.paraphrases import filter_table
 
 TIMEOUT_S = 600
 _OPTIONS = (
@@ -22,6 +24,7 @@ _OPTIONS = (
 )
 _PTB_JAR = Path("tokenizer") / "stanford-corenlp-3.4.1.jar"
 _METEOR_JAR = Path("meteor") / "meteor-1.5.jar"
+_PARAPHRASES = Path("meteor") / "data" / "paraphrase-en.gz"
 
 
 def java_version() -> str:
@@ -50,17 +53,24 @@ def ptb_lines(lines: Sequence[str]) -> list[str]:
 def meteor_lines(requests: Sequence[str]) -> list[str]:
     """METEOR's statistics of ``SCORE ||| reference ||| ... ||| hypothesis`` lines.
 
+    Its paraphrase table is cut down to these lines first (`geomag.metrics.paraphrases`).
+
     Raises:
         ToolError: Without Java, or when it breaks twice.
     """
     if not requests:
         return []
     jar = _jar(_METEOR_JAR)
-    command = ["-Xmx2G", "-jar", str(jar), "-", "-", "-stdio", "-l", "en", "-norm"]
-    try:
-        return _run(command, requests, cwd=jar.parent)
-    except ToolError:
-        return _run(command, requests, cwd=jar.parent)  # one restart: its pipe may just have died
+    _java()
+    with tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch) / "paraphrase.gz"
+        filter_table(_jar(_PARAPHRASES), table, requests)
+        command = ["-Xmx1G", "-jar", str(jar), "-", "-", "-stdio", "-l", "en", "-norm"]
+        command += ["-a", str(table)]
+        try:
+            return _run(command, requests, cwd=jar.parent)
+        except ToolError:
+            return _run(command, requests, cwd=jar.parent)  # its pipe may just have died
 
 
 def _jar(relative: Path) -> Path:
@@ -71,10 +81,15 @@ def _jar(relative: Path) -> Path:
     raise ToolError(relative.name, "not installed", remedy="pip install pycocoevalcap==1.2")
 
 
-def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[str]:
+def _java() -> str:
     java = shutil.which("java")
     if java is None:
         raise ToolError("java", "not found", remedy="apt-get install default-jre-headless")
+    return java
+
+
+def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[str]:
+    java = _java()
     try:
         done = subprocess.run(
             [java, *_OPTIONS, *arguments],

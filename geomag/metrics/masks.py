@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geomag.geometry import BoolMask, Rle, decode_mask
+from geomag.geometry import BoolMask, Rle
 
 _CONTINUES, _NEGATIVE = 0x20, 0x10
 
@@ -97,8 +97,21 @@ def nearest_indices(source: int, target: int) -> NDArray[np.intp]:
 
 
 def resized(rle: Rle, height: int, width: int) -> BoolMask:
-    """The mask at another size by nearest neighbour, ``bool [height, width]``."""
-    mask = decode_mask(rle)
-    rows, columns = nearest_indices(mask.shape[0], height), nearest_indices(mask.shape[1], width)
-    small: BoolMask = mask.T[columns][:, rows].T  # runs go down columns: whole columns first
-    return small
+    """The mask at another size by nearest neighbour, ``bool [height, width]``.
+
+    Only the columns between the first and the last foreground pixel are unpacked: a target of
+    remote sensing is small, and RLE runs down the columns.
+    """
+    n_rows, n_columns = rle["size"]
+    ends = np.cumsum(rle_runs(rle["counts"]))
+    small = np.zeros((width, height), dtype=bool)
+    if len(ends) < 2 or not n_rows * n_columns:
+        return small.T
+    first, last = int(ends[0]) // n_rows, (int(ends[len(ends) // 2 * 2 - 1]) - 1) // n_rows
+    edges = np.clip(np.concatenate(([0], ends)), first * n_rows, (last + 1) * n_rows)
+    is_inside = np.arange(len(ends)) % 2 == 1
+    block = np.repeat(is_inside, np.diff(edges)).reshape(-1, n_rows)
+    columns = nearest_indices(n_columns, width)
+    chosen = (columns >= first) & (columns <= last)
+    small[chosen] = block[columns[chosen] - first][:, nearest_indices(n_rows, height)]
+    return small.T

@@ -37,13 +37,15 @@ class Tally:
     @classmethod
     def of(cls, images: Sequence[str], columns: Mapping[str, ArrayLike]) -> "Tally":
         """Sum columns of one value per record over the records of each image."""
-        groups, index = np.unique(np.asarray(images, dtype=object), return_inverse=True)
+        groups = sorted(set(images))
+        row_of = {group: row for row, group in enumerate(groups)}
+        index = np.array([row_of[image] for image in images], dtype=np.intp)
         sums = np.zeros((len(groups), len(columns)))
         for k, values in enumerate(columns.values()):
             sums[:, k] = np.bincount(
                 index, weights=np.asarray(values, dtype=np.float64), minlength=len(groups)
             )
-        return cls(tuple(str(g) for g in groups), tuple(columns), sums)
+        return cls(tuple(groups), tuple(columns), sums)
 
     def merge(self, other: "Tally") -> "Tally":
         """The tally of both sets of records; a column that one lacks counts 0 there."""

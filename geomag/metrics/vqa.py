@@ -7,10 +7,10 @@ under that rule the empty string is right.
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from geomag.metrics.tally import Floats, Formula, Tally, Totals, divide, mean_of, share
 
@@ -70,24 +70,21 @@ def is_right_leniently(prediction: str, answer: str, kind: str) -> bool:
     return _CLOSED[kind].intersection(words) == {normalise(answer)}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One question: its type, its image, and whether the answer is right."""
+def vqa_tally(kinds: Sequence[str], images: Sequence[str], right: ArrayLike) -> Tally:
+    """Questions and right answers per type, summed per image.
 
-    kind: str
-    image: str
-    right: bool
-
-
-def vqa_tally(verdicts: Sequence[Verdict]) -> Tally:
-    """Questions and right answers per type, summed per image."""
-    kinds = np.array([v.kind for v in verdicts], dtype=object)
-    right = np.array([v.right for v in verdicts], dtype=np.float64)
+    Args:
+        kinds: Type of each question.
+        images: Image of each question.
+        right: ``[N]``, whether each answer is right.
+    """
+    of_question = np.array(kinds, dtype=object)
+    points = np.asarray(right, dtype=np.float64)
     columns = {}
     for kind in TYPES:
-        of_kind = (kinds == kind).astype(np.float64)
-        columns[f"n_{kind}"], columns[f"right_{kind}"] = of_kind, of_kind * right
-    return Tally.of([v.image for v in verdicts], columns)
+        of_kind = (of_question == kind).astype(np.float64)
+        columns[f"n_{kind}"], columns[f"right_{kind}"] = of_kind, of_kind * points
+    return Tally.of(images, columns)
 
 
 def _pooled(kinds: Sequence[str]) -> Formula:

@@ -71,6 +71,18 @@ def test_similarities_of_the_protocol_from_the_pinned_weights(cache):
 
 
 @pytest.mark.integration
+def test_numpy_encodes_as_torch_does():
+    from geomag.config.schema import TextEncoderConfig
+    from geomag.magcrop.text_encoder import build_text_encoder
+
+    texts = ["ship", "", "Two planes, near the farm's road!", "golf " * 700, "caf\u00e9 \u4e2d"]
+    settings = TextEncoderConfig(path=SS_ENCODER, pooling="mean", max_tokens=512)
+    states = build_text_encoder(settings).encode(texts).numpy()
+    want = states / np.linalg.norm(states, axis=1, keepdims=True)
+    assert np.abs(encode(texts, encoder_folder(SS_ENCODER)) - want).max() < 1e-5
+
+
+@pytest.mark.integration
 def test_roc_by_hand_and_the_empty_answer(tmp_path, tools):
     def target(name, label, box, split=Split.TEST):
         values = {"answers": (label,), "kind": label, "boxes": (box,), "image": f"{name[0]}.jpg"}

@@ -158,4 +158,6 @@ def test_stopping_early_never_finds_more(n_truths, n_masks, data):
     iou, text = matrix(), matrix()
     early = recall_matches(iou, text)
     on = recall_matches(iou, text, early_stop=False)
-    assert early <= on <= recall_matches(iou) <= min(n_truths, n_masks)
+    # going on may beat IoU alone: the pair that fails on words frees two others
+    assert early <= on <= min(n_truths, n_masks)
+    assert early <= recall_matches(iou) <= min(n_truths, n_masks)

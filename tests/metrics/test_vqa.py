@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from geomag.metrics import peers
 from geomag.metrics.vqa import (
     FORMULAS,
-    Verdict,
     is_parsed,
     is_right,
     is_right_leniently,
@@ -76,12 +75,12 @@ def test_full_width_letters_are_folded():
 def verdicts(**right_of):
     rows = []
     for kind, (n, right) in right_of.items():
-        rows += [Verdict(kind, f"{i % 3}.tif", i < right) for i in range(n)]
+        rows += [(kind, f"{i % 3}.tif", i < right) for i in range(n)]
     return rows
 
 
 def averages(rows):
-    tally = vqa_tally(rows)
+    tally = vqa_tally(*zip(*rows, strict=True))
     return {name: tally.value(formula) for name, formula in FORMULAS.items()}
 
 
