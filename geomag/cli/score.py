@@ -28,6 +28,9 @@ def score(
         Path | None, typer.Option(help="Folder for one row per record and arm.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score a file that lacks many predictions.")
+    ] = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
     from geomag.evaluate.score import score as score_files
@@ -35,7 +38,7 @@ def score(
 
     gc.disable()  # millions of small objects and no cycles: looking for them takes a fifth longer
     job = scoring(benchmark, records, data, split, profile)
-    job.tools.keeps_samples = samples is not None
+    job.tools.keeps_samples, job.tools.allows_missing = samples is not None, allow_missing
     done = score_files(benchmark, predictions, job.records, job.tools, split=job.split)
     done.score["protocol"]["profile"] = job.profile
     if json is not None:

@@ -248,6 +248,15 @@ class ScoreConfig:
     seed: int = 17
     both_empty: float = 0.0
     """IoU of an empty prediction against an empty truth; the reference code says 0."""
+    max_missing: float = 0.001
+    """Largest share of a split that may lack a prediction; more ends `geomag score`."""
+    max_missing_captions: float = 0.005
+    """The same for captions, whose test sets have tens of images."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_missing", "max_missing_captions"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"score.{name} must lie in [0, 1], got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
 from geomag.data.records import Record, read_records
-from geomag.errors import AnnotationError
+from geomag.errors import AnnotationError, PredictionError
 from geomag.evaluate import (
     score_captions,
     score_gcg,
@@ -56,8 +56,8 @@ WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
     Task.CAPTION: score_captions.warm,
 }
 """Tasks that need Java or the text encoder: started once for all predictions of a run."""
-MISSING_LIMIT = {Task.CAPTION: 0.005}
-"""Largest share of missing predictions of a score that may be reported; 0.001 elsewhere."""
+SHOWN = 5
+"""Ids that a message names."""
 DIAGNOSTICS = ("crop_recall", "pointing", "tokens", "seconds", "truncated", "flops")
 """Numbers that a predictor may write per row; their means stand under ``counts``."""
 
@@ -110,7 +110,8 @@ def score(
         split: Only this one; None is the headline test split, with others under ``splits``.
 
     Raises:
-        PredictionError: Naming the file, the line or the id.
+        PredictionError: Naming the file, the line or the id; on too many missing predictions
+            where the tools do not allow them.
     """
     benchmark = BENCHMARKS[name]
     splits = (split,) if split is not None else benchmark.test_splits
@@ -123,11 +124,40 @@ def score(
         for arm, file, found in arms
         for part in splits
     }
+    if not tools.allows_missing:
+        for arm, file, _ in arms:
+            _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
     floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
     if warm := WARMERS.get(benchmark.task):
         warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
     base = {part: _baselines(SCORERS[benchmark.task], floors[part], tools) for part in splits}
     return _assemble(benchmark, arms, parts, base, tools)
+
+
+def too_many_missing(task: Task, joined: Joined, tools: Tools) -> bool:
+    """Whether more records lack a prediction than a reported score may have."""
+    config = tools.config
+    limit = config.max_missing_captions if task is Task.CAPTION else config.max_missing
+    return joined.missing > limit * len(joined.records)
+
+
+def _refuse_missing(
+    benchmark: Benchmark, by_split: Sequence[Joined], tools: Tools, *, place: Path
+) -> None:
+    for number, joined in enumerate(by_split):
+        if number and joined.missing == len(joined.records):
+            continue  # the headline split alone was answered
+        if too_many_missing(benchmark.task, joined, tools):
+            rows = zip(joined.records, joined.predictions, strict=True)
+            absent = [record.id for record, found in rows if found is None]
+            split = joined.records[0].split
+            raise PredictionError(
+                str(place),
+                f"{len(absent)} of {len(joined.records)} records of {benchmark.name} {split} have "
+                f"no prediction, such as {', '.join(absent[:SHOWN])}",
+                "one line a record, an empty answer where there is none",
+                "complete the file, or pass --allow-missing to count them as wrong",
+            )
 
 
 def _assemble(
@@ -173,8 +203,7 @@ def _score_of(
     how = Resampling(tools.config.resamples, tools.config.seed)
     found = intervals(evaluation.estimators, evaluation.n_images, how)
     counts = dict(evaluation.counts)
-    limit = MISSING_LIMIT.get(benchmark.task, 0.001)
-    counts["missing_over_limit"] = joined.missing > limit * len(joined.records)
+    counts["missing_over_limit"] = too_many_missing(benchmark.task, joined, tools)
     counts["images"] = evaluation.n_images
     if measured := _diagnostics(joined):
         counts["diagnostics"] = measured

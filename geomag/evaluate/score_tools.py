@@ -61,6 +61,8 @@ class Tools:
     """Folder of cached text vectors."""
     gcg_encoder: str = SS_ENCODER
     """Encoder of the GCG recall's text test; BERT-base in the paper profile."""
+    allows_missing: bool = True
+    """Whether a score with more missing predictions than `ScoreConfig` allows is given at all."""
     keeps_samples: bool = True
     """Whether one row per record is kept: RSVQA-HR has 328,331."""
     tokenizer: str = ""

@@ -4,7 +4,7 @@ import pytest
 
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split
-from geomag.errors import AnnotationError
+from geomag.errors import AnnotationError, PredictionError
 from geomag.evaluate.score import score
 from geomag.evaluate.score_tools import Tools
 from tests.evaluate.score_cases import lay, question, record, square
@@ -210,3 +210,22 @@ def test_lists_of_peers_are_subsets_of_the_same_run(tmp_path):
 def test_a_split_without_records_is_an_error(tmp_path):
     with pytest.raises(AnnotationError, match="aid, split val: no records"):
         rate(tmp_path, "aid", [scene("a_1", "A")], [], split=Split.VAL)
+
+
+def test_an_arm_and_a_second_split_are_looked_at_for_missing_answers_too(tmp_path):
+    rows = [
+        question(i, 0, "comp", "no", split, "rsvqa_hr")
+        for i, split in enumerate([Split.TEST] * 2 + [Split.TEST_PHILI] * 2)
+    ]
+    tools = Tools(config=ScoreConfig(resamples=10), allows_missing=False)
+
+    def run(n_answers):
+        _, file = lay(tmp_path, rows, [{"id": str(i), "text": "no"} for i in range(n_answers)])
+        return score("rsvqa_hr", file, rows, tools).score
+
+    assert run(4)["counts"]["missing"] == 0
+    assert run(2)["metrics"]["comparison"] == 1.0  # the headline split alone
+    with pytest.raises(PredictionError, match=r"1 of 2 records of rsvqa_hr test_phili .* as 3"):
+        run(3)
+    with pytest.raises(PredictionError, match=r"1 of 2 records of rsvqa_hr test have no .* as 1"):
+        run(1)

@@ -29,6 +29,7 @@ def files(tmp_path):
 def test_table_and_files(tmp_path, files):
     records, file = files
     options = ["--records", records, "--json", tmp_path / "s.json", "--samples", tmp_path / "rows"]
+    options.append("--allow-missing")
     done = geomag(tmp_path, "score", "refsegrs", file, *options)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -71,6 +72,21 @@ def test_wrong_input_ends_with_exit_code_2_and_one_message(tmp_path, files, chan
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_too_many_missing_predictions_end_with_their_number_and_first_ids(tmp_path, files):
+    records, file = files
+    done = geomag(tmp_path, "score", "refsegrs", file, "--records", records, "--json", "s.json")
+    assert done.returncode == 2
+    assert "1 of 4 records of refsegrs test have no prediction, such as 3. Wanted" in done.stderr
+    assert "pass --allow-missing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "s.json").exists()
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("name: mine\nscore: {max_missing: 0.25}\n")
+    done = geomag(tmp_path, "score", "refsegrs", file, "--records", records, "--profile", profile)
+    assert done.returncode == 0, done.stderr
+    assert "do not report this" not in done.stdout
 
 
 def test_f19_a_duplicate_line_is_named(tmp_path, files):
