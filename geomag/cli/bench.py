@@ -60,7 +60,7 @@ def answer(
     full_size: Annotated[
         bool, typer.Option(help="Also count at 7B sizes on the meta device; about a minute.")
     ] = True,
-    runs: Annotated[int, typer.Option(help="Timed runs per phase; the median counts.")] = 15,
+    runs: Annotated[int, typer.Option(help="Timed runs per phase; the fastest counts.")] = 15,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
 ) -> None:
@@ -76,7 +76,8 @@ def answer(
 @app.command()
 def prefix(
     questions: Annotated[int, typer.Option(help="About one image.")] = 32,
-    runs: Annotated[int, typer.Option(help="Timed runs; the median counts.")] = 7,
+    full_size: Annotated[bool, typer.Option(help="Also count at 7B sizes on meta.")] = True,
+    runs: Annotated[int, typer.Option(help="Timed runs; the fastest counts.")] = 7,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
 ) -> None:
@@ -84,7 +85,9 @@ def prefix(
     from geomag.bench.prefix import bench_prefix
     from geomag.io import write_json
 
-    result = bench_prefix(profile, n_questions=questions, runs=runs, log=typer.echo)
+    result = bench_prefix(
+        profile, n_questions=questions, runs=runs, full_size=full_size, log=typer.echo
+    )
     if json is not None:
         write_json(json, result)
 
