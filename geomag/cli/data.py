@@ -99,6 +99,33 @@ def validate(
 
 
 @app.command()
+def leakage(
+    benchmarks: Annotated[
+        list[str] | None, typer.Argument(help="Some of the ten; all when none is named.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmarks.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Folder of records; default artifacts/records.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Gets leakage.json and leakage.md; default artifacts/leakage."),
+    ] = None,
+) -> None:
+    """Tell which test pictures are, or look like, a training picture of any benchmark."""
+    from geomag.config import load_profile, project_root
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.data.leakage import audit, page, write
+
+    profile, root = load_profile(), project_root()
+    folder = records or root / "artifacts" / "records"
+    files = {name: folder / name / "records.jsonl" for name in benchmarks or BENCHMARKS}
+    found = audit(data or root / "data", files, most_bits=profile.data.alike_bits, log=typer.echo)
+    write(found, out or root / "artifacts" / "leakage")
+    typer.echo(page(found))
+
+
+@app.command()
 def own(
     sources: Annotated[
         list[Path], typer.Argument(help="CSV or Pascal VOC files, or folders of them.")
@@ -124,7 +151,7 @@ def own(
 @app.command()
 def add(
     drop: Annotated[Path, typer.Argument(help="Folder of labelled imagery, in its layout.")],
-    benchmark: Annotated[str, typer.Option(help="rrsis_d or rsvqa_lr.")],
+    benchmark: Annotated[str, typer.Option(help="One of the ten.")],
     accept_count: Annotated[
         bool, typer.Option("--accept-count", help="Let split counts differ from the published.")
     ] = False,

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geomag.config import Profile
-from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.expected import SAMPLE_MARKER
 from geomag.data.merging import MERGERS
 from geomag.data.readers import read_benchmark
@@ -50,7 +49,7 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
 
     Args:
         drop: Folder of labelled imagery, anywhere.
-        benchmark: ``rrsis_d`` or ``rsvqa_lr``.
+        benchmark: One of the ten.
         root: Project root.
         profile: Says which counts bind.
 
@@ -63,9 +62,6 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
             "--benchmark",
             repr(benchmark),
             f"one of {sorted(MERGERS)}",
-            "merge the others by hand: docs/howto/retrain.md"
-            if benchmark in BENCHMARKS
-            else "see the list",
         )
     folder = receive(drop, benchmark, root)
     base = root / "data" / benchmark

@@ -1,13 +1,15 @@
 """Annotations of a drop joined to those of a benchmark: new rows are appended, none is changed.
 
-Written for the two layouts of own data. The others are merged by hand (docs/howto/retrain.md).
+Here the layouts whose annotations are tables of rows; `merging_files` has the others.
 """
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from geomag.data.merging_files import FILE_MERGERS
 from geomag.data.readers import reader_for
 from geomag.data.readers.fields import field
 from geomag.data.sample.encode import write_compact_json, write_pickle
@@ -48,9 +50,9 @@ def merge_rrsis_d(base: Path, drop: Path, out: Path) -> tuple[str, ...]:
     return instances, refs
 
 
-def merge_rsvqa_lr(base: Path, drop: Path, out: Path) -> tuple[str, ...]:
+def merge_rsvqa(benchmark: str, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
     """Active rows of each split by ``id``, and the same rows in ``all_*.json`` where it stands."""
-    sources = [path.relative_to(base).as_posix() for path in reader_for("rsvqa_lr").sources(base)]
+    sources = [path.relative_to(base).as_posix() for path in reader_for(benchmark).sources(base)]
     active: dict[str, list[Any]] = {"images": [], "answers": [], "questions": []}
     written: list[str] = []
     for part, rows in active.items():
@@ -70,10 +72,34 @@ def merge_rsvqa_lr(base: Path, drop: Path, out: Path) -> tuple[str, ...]:
     return tuple(written)
 
 
-MERGERS: Mapping[str, Merger] = {"rrsis_d": merge_rrsis_d, "rsvqa_lr": merge_rsvqa_lr}
+def merge_captions(benchmark: str, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
+    """Images of ``dataset.json`` by ``filename``."""
+    (path,) = reader_for(benchmark).sources(base)
+    name = path.relative_to(base).as_posix()
+    if not (drop / name).is_file():
+        raise AnnotationError(str(drop), f"no {name}", f"the layout of data/{benchmark}")
+    old, new = read_json(base / name), read_json(drop / name)
+    if isinstance(new, dict) and new.get("dataset", old.get("dataset")) != old.get("dataset"):
+        raise AnnotationError(
+            f"{name} of the drop", f"dataset {new['dataset']!r}", repr(old.get("dataset"))
+        )
+    rows = [field(tree, "images", list, place=name) for tree in (old, new)]
+    joined = joined_rows(*rows, key="filename", place=f"{name}, images", kind=str)
+    _write(base, out, name, old, {**old, "images": joined}, write_compact_json)
+    return (name,)
 
 
-def joined_rows(old: list[Any], new: list[Any], *, key: str, place: str) -> list[Any]:
+MERGERS: Mapping[str, Merger] = {
+    "rrsis_d": merge_rrsis_d,
+    **{name: partial(merge_rsvqa, name) for name in ("rsvqa_lr", "rsvqa_hr")},
+    **{name: partial(merge_captions, name) for name in ("ucm_captions", "sydney_captions")},
+    **FILE_MERGERS,
+}
+
+
+def joined_rows(
+    old: list[Any], new: list[Any], *, key: str, place: str, kind: type[Any] = int
+) -> list[Any]:
     """The old rows with the new ones behind; a stub (``active: false``) gives way to its row.
 
     Raises:
@@ -83,7 +109,7 @@ def joined_rows(old: list[Any], new: list[Any], *, key: str, place: str) -> list
     positions = {row.get(key): i for i, row in enumerate(old) if isinstance(row, dict)}
     conflicts = []
     for number, row in enumerate(new):
-        name = field(row, key, int, place=f"{place} of the drop, [{number}]")
+        name = field(row, key, kind, place=f"{place} of the drop, [{number}]")
         at = positions.get(name)
         if at is None:
             positions[name] = len(found)

@@ -162,9 +162,9 @@ def test_nothing_changes_under_a_stage_that_reads(root, drop):
     assert add(drop, "rrsis_d", root, SAMPLE).counts["train"] == 4
 
 
-def test_other_layouts_are_refused_with_the_way_to_do_it(root, drop):
-    with pytest.raises(ConfigError, match=r"by hand: docs/howto/retrain\.md"):
-        add(drop, "dior_rsvg", root, SAMPLE)
+def test_another_benchmark_is_refused_with_those_there_are(root, drop):
+    with pytest.raises(ConfigError, match=r"'eurosat'. Wanted: one of \['aid', 'dior_rsvg', "):
+        add(drop, "eurosat", root, SAMPLE)
 
 
 @pytest.mark.integration
