@@ -18,6 +18,15 @@ from geomag_dagster.stages import Stage
 
 SHOWN = 20
 """Items of a list that go into the event log."""
+LEAKAGE_SCHEMA = dg.TableSchema(
+    [
+        dg.TableColumn("test", "string", description="benchmark tested on"),
+        dg.TableColumn("train", "string", description="benchmark trained on"),
+        dg.TableColumn("kind", "string", description="same_file, alike or same_source"),
+        dg.TableColumn("test_images", "int", description="test pictures concerned"),
+        dg.TableColumn("of", "int", description="test pictures of the benchmark"),
+    ]
+)
 
 
 def check_specs(stage: Stage, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -84,6 +93,27 @@ def nothing_is_missing(path: Path) -> Finding:
     return not any(missing.values()), dg.AssetCheckSeverity.WARN, missing
 
 
+def no_test_picture_is_trained_on(folder: Path) -> Finding:
+    """The leakage audit's counts as a table; what it finds is told, and stops nothing."""
+    report = json.loads((folder / "leakage.json").read_text(encoding="utf-8"))
+    rows = [dg.TableRecord(row) for row in report["table"]]
+    metadata = {
+        "overlaps": dg.MetadataValue.table(rows, schema=LEAKAGE_SCHEMA),
+        "pairs": len(report["overlaps"]),
+        "first": [
+            f"{_picture(o['test'])} and {_picture(o['train'])}: {o['kind']}"
+            for o in report["overlaps"][:SHOWN]
+        ],
+        "drawn": report["drawn"],
+        "page": dg.MetadataValue.path(str(folder / "leakage.md")),
+    }
+    return not rows, dg.AssetCheckSeverity.WARN, metadata
+
+
+def _picture(row: Mapping[str, str]) -> str:
+    return f"{row['benchmark']} {row['split']} {row['image']}"
+
+
 def _sha256(path: Path) -> str:
     if not path.is_file():
         return ""
@@ -100,6 +130,12 @@ _CHECKS: dict[str, Check] = {
         True,
         "No critical expectation failed.",
         records_are_valid,
+    ),
+    "leakage": (
+        "no_test_picture_is_trained_on",
+        False,
+        "No test picture is, or looks like, a training picture of any benchmark.",
+        no_test_picture_is_trained_on,
     ),
     "base": _WHOLE,
     "granularity": _WHOLE,

@@ -22,6 +22,12 @@ class DataConfig:
     """Multiplies the record counts of the drawn sample; tests use less."""
     accept_count: tuple[str, ...] = ()
     """Benchmarks whose counts may differ from the published ones; stamped on their records."""
+    alike_bits: int = 8
+    """Pictures are alike when at most so many of 128 hash bits differ (`geomag data leakage`)."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alike_bits < 128:
+            raise ValueError(f"data.alike_bits must lie in [0, 127], got {self.alike_bits}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,7 @@ class VlmConfig:
 
     path: str = ""
     """Local folder of pretrained weights; empty: a tiny model is trained by the base stage."""
-    image_px: int = 112
+    image_px: int = 168
     """Side of the square input of the vision tower."""
     patch_px: int = 14
     vision_width: int = 96
@@ -117,15 +123,15 @@ class BaseConfig:
     n_scenes: int = 1600
     look_steps: int = 400
     """Updates of the dense labels that teach the VLM's tower to see."""
-    read_steps: int = 260
+    read_steps: int = 200
     """Updates of the text-only phase that teaches the language model what a question names."""
     steps: int = 480
     """Updates of the lessons, where the VLM looks and answers."""
     batch: int = 16
     """Images per update of the lessons, five questions each."""
     lr: float = 1.5e-3
-    sam_look_steps: int = 300
-    sam_steps: int = 400
+    sam_look_steps: int = 200
+    sam_steps: int = 900
     """Updates of the promptable segmentation of the SAM2-class model."""
     save_every: int = 200
     alignment: float = 1.0

@@ -3,7 +3,12 @@ import json
 
 from dagster import AssetCheckSeverity
 
-from geomag_dagster.checks import model_is_whole, nothing_is_missing, records_are_valid
+from geomag_dagster.checks import (
+    model_is_whole,
+    no_test_picture_is_trained_on,
+    nothing_is_missing,
+    records_are_valid,
+)
 from geomag_dagster.metadata import PREVIEW_BYTES, picture
 
 
@@ -40,6 +45,22 @@ def test_missing_answers_are_a_warning_by_arm(tmp_path):
     passed, severity, missing = nothing_is_missing(path)
     assert (passed, severity) == (False, AssetCheckSeverity.WARN)
     assert missing == {"magcrop": 0, "plain": 2, "plain test_phili": 1}
+
+
+def test_leaking_pictures_are_a_warning_with_a_table(tmp_path):
+    def look(**report):
+        (tmp_path / "leakage.json").write_text(json.dumps({"drawn": [], **report}))
+        return no_test_picture_is_trained_on(tmp_path)
+
+    assert look(table=[], overlaps=[])[0]
+    row = {"test": "aid", "train": "rrsis_d", "kind": "alike", "test_images": 1, "of": 9}
+    one = {"benchmark": "aid", "split": "test", "image": "a.jpg"}
+    overlap = {"kind": "alike", "bits": 3, "test": one, "train": one | {"split": "train"}}
+    passed, severity, metadata = look(table=[row], overlaps=[overlap])
+    assert (passed, severity) == (False, AssetCheckSeverity.WARN)
+    assert metadata["overlaps"].records[0].data == row
+    assert metadata["first"] == ["aid test a.jpg and aid train a.jpg: alike"]
+    assert metadata["pairs"] == 1
 
 
 def test_a_picture_travels_in_the_event_only_when_it_is_small(tmp_path):

@@ -13,6 +13,7 @@ from geomag_dagster.stages import overlap, read_stages
 ROOT = Path(__file__).parents[2]
 ENTRIES = {
     "validate": ("geomag/cli/data.py", "validate"),
+    "leakage": ("geomag/cli/data.py", "leakage"),
     "base": ("geomag/cli/train.py", "base"),
     "granularity": ("geomag/cli/train.py", "granularity"),
     "crops": ("geomag/cli/crops.py", "crops"),
