@@ -7,7 +7,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ KEY = "geomag.key"
 """Tag that says which settings a run belongs to; an interrupted run is resumed by it."""
 WAITS_S = (0.2, 1.0, None)
 """Pauses after each failed try of one call; after the last, MLflow counts as down."""
+CANDIDATE, PARENT = "candidate", "mlflow.parentRunId"
+"""Experiment of the parents, one for each Dagster run, and MLflow's tag of a child."""
 EXTERNAL = "mlflow.model.isExternal"
 """MLflow's tag for a model whose files are kept elsewhere."""
 
@@ -160,12 +162,33 @@ class Store:
     def _create(self, experiment: str, entry: Entry) -> str:
         from mlflow.entities import Param
 
-        name = entry["tags"].get("dvc.stage", entry["stage"])
-        run = self._client.create_run(experiment, tags=entry["tags"], run_name=name)
+        tags = entry["tags"]
+        if dagster := tags.get("dagster.run_id"):
+            tags = {**tags, PARENT: self._candidate(dagster, tags)}
+        name = tags.get("dvc.stage", entry["stage"])
+        run = self._client.create_run(experiment, tags=tags, run_name=name)
         params = [Param(key, value[:6000]) for key, value in entry["params"].items()]
         for first in range(0, len(params), 100):  # MLflow's limit of one batch
             self._client.log_batch(run.info.run_id, params=params[first : first + 100])
         return str(run.info.run_id)
+
+    def _candidate(self, dagster: str, tags: Mapping[str, str]) -> str:
+        """The parent of all stages of one Dagster run, made by whichever of them comes first."""
+        experiment = self._experiment(CANDIDATE)
+        lock = self._root / "work" / "candidate.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            query = f"tags.`dagster.run_id` = '{dagster}'"
+            if found := self._client.search_runs([experiment], query, max_results=1):
+                return str(found[0].info.run_id)
+            kept = {k: v for k, v in tags.items() if k in ("profile", "git.commit", "git.dirty")}
+            run = self._client.create_run(
+                experiment, tags={**kept, "dagster.run_id": dagster}, run_name=dagster[:8]
+            )
+            # it computes nothing itself, so nobody could be relied on to end it
+            self._client.set_terminated(run.info.run_id, "FINISHED")
+            return str(run.info.run_id)
 
     def _interrupted(self, experiment: str, key: str) -> str | None:
         """The newest unfinished run of this key whose process is gone."""

@@ -172,3 +172,27 @@ def test_what_a_dead_dagster_run_left_running_is_closed(root, monkeypatch):
         assert tracking.close_runs("dagster-1", root=root) == 1
         assert client(root).get_run(left.id).info.status == "KILLED"
         assert client(root).get_run(alive.id).info.status == "RUNNING"
+
+
+def test_the_stages_of_one_dagster_run_are_children_of_one_candidate(root, monkeypatch):
+    for dagster, stage in (("dagster-1", "base"), ("dagster-1", "train"), ("dagster-2", "train")):
+        monkeypatch.setenv("GEOMAG_RUN_ID", dagster)
+        with tracking.run(stage=stage, params={"of": dagster}, root=root):
+            pass
+    parents = {run.data.tags["dagster.run_id"]: run for run in runs(root, "candidate")}
+    assert set(parents) == {"dagster-1", "dagster-2"}
+    assert {run.info.status for run in parents.values()} == {"FINISHED"}
+    children = [*runs(root, "base"), *runs(root, "train")]
+    assert len(children) == 3
+    for child in children:
+        parent = parents[child.data.tags["dagster.run_id"]]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+
+def test_a_stage_in_a_shell_has_no_parent(root, monkeypatch):
+    monkeypatch.delenv("GEOMAG_RUN_ID", raising=False)
+    with tracking.run(stage="train", root=root):
+        pass
+    (stored,) = runs(root, "train")
+    assert "mlflow.parentRunId" not in stored.data.tags
+    assert runs(root, "candidate") == []
