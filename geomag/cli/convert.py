@@ -7,11 +7,15 @@ import typer
 
 
 def convert(
-    name: Annotated[str, typer.Argument(metavar="FORMAT", help="csv, geochat-bench or glamm.")],
+    name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="csv, geochat-bench, glamm, or an added one.")
+    ],
     source: Annotated[Path, typer.Argument(help="File, or folder for glamm.")],
     out: Annotated[Path, typer.Argument(help="Predictions (.jsonl) to write.")],
 ) -> None:
     """Turn predictions of another project into a file that `geomag score` reads."""
     from geomag.evaluate.importers.formats import convert as convert_file
+    from geomag.extend import load_plugins
 
+    load_plugins()
     typer.echo(f"{convert_file(name, source, out)} predictions: {out}")

@@ -76,7 +76,9 @@ def scoring(
     from geomag.errors import GeoMagError
     from geomag.evaluate.score import read_all
     from geomag.evaluate.score_tools import Tools
+    from geomag.extend import load_plugins
 
+    load_plugins()
     if benchmark not in BENCHMARKS:
         raise GeoMagError("benchmark", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
     if split is not None and split not in set(Split):

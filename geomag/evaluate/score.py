@@ -50,6 +50,8 @@ SCORERS: dict[Task, Scorer] = {
     Task.CAPTION: score_captions.evaluate,
     Task.SCENE: score_scenes.evaluate,
 }
+OWN_SCORERS: dict[str, Scorer] = {}
+"""Benchmarks with metrics of their own, by name (`geomag.extend`)."""
 WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
     Task.GCG: score_gcg.warm,
     Task.ROC: score_roc.warm,
@@ -69,6 +71,16 @@ class Scored:
     score: dict[str, Any]
     samples: dict[str, list[Mapping[str, Any]]]
     """By arm; nothing when the tools keep none."""
+
+
+def scorer_of(benchmark: Benchmark) -> Scorer:
+    """Its own metrics, else those of its task."""
+    return OWN_SCORERS.get(benchmark.name) or SCORERS[benchmark.task]
+
+
+def warmer_of(benchmark: Benchmark) -> Callable[[Sequence[Joined], Tools], None] | None:
+    """What prepares Java or the text encoder; nothing for metrics of somebody else's."""
+    return None if benchmark.name in OWN_SCORERS else WARMERS.get(benchmark.task)
 
 
 def read_all(benchmark: Benchmark, records: Path, data: Path | None) -> Iterator[Record]:
@@ -128,9 +140,9 @@ def score(
         for arm, file, _ in arms:
             _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
     floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
-    if warm := WARMERS.get(benchmark.task):
+    if warm := warmer_of(benchmark):
         warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
-    base = {part: _baselines(SCORERS[benchmark.task], floors[part], tools) for part in splits}
+    base = {part: _baselines(scorer_of(benchmark), floors[part], tools) for part in splits}
     return _assemble(benchmark, arms, parts, base, tools)
 
 
@@ -178,7 +190,7 @@ def _assemble(
             joined = parts[arm, part]
             if part is not splits[0] and joined.missing == len(joined.records):
                 continue  # a file with the headline split alone says nothing about the others
-            evaluation = evaluations[arm, part] = SCORERS[benchmark.task](joined, tools)
+            evaluation = evaluations[arm, part] = scorer_of(benchmark)(joined, tools)
             by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)
             by_split[part]["baselines"] = base[part]
             by_split[part]["protocol"]["predictions_sha256"] = file_digest(file)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geomag.data.benchmarks import BENCHMARKS, Split, Task
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
-from geomag.evaluate.score import SCORERS, WARMERS
+from geomag.evaluate.score import scorer_of, warmer_of
 from geomag.evaluate.score_inputs import Joined, gather, join, read_predictions
 from geomag.evaluate.score_referring import size_name
 from geomag.evaluate.score_tools import Evaluation, Tools, tidy
@@ -122,14 +122,14 @@ def compare(
         join(chosen[part], read_predictions(p), benchmark=benchmark, known=known, place=str(p))
         for p in (first, second)
     )
-    if warm := WARMERS.get(benchmark.task):
+    if warm := warmer_of(benchmark):
         warm([a, b], tools)
-    n_images, gaps = _gaps(benchmark.task, a, b, tools)
+    n_images, gaps = _gaps(benchmark, a, b, tools)
     found: dict[str, tuple[int, tuple[MetricGap, ...]]] = {}
     for label, members in _slices(benchmark.task, a.records).items():
         if LEAST <= len(members) < len(a.records):
             pair = [_subset(joined, members) for joined in (a, b)]
-            found[label] = (len(members), _gaps(benchmark.task, pair[0], pair[1], tools)[1])
+            found[label] = (len(members), _gaps(benchmark, pair[0], pair[1], tools)[1])
     return Comparison(
         benchmark=name,
         split=str(part),
@@ -140,8 +140,11 @@ def compare(
     )
 
 
-def _gaps(task: Task, a: Joined, b: Joined, tools: Tools) -> tuple[int, tuple[MetricGap, ...]]:
-    first, second = (SCORERS[task](joined, tools, extras=False) for joined in (a, b))
+def _gaps(
+    benchmark: Benchmark, a: Joined, b: Joined, tools: Tools
+) -> tuple[int, tuple[MetricGap, ...]]:
+    scorer = scorer_of(benchmark)
+    first, second = (scorer(joined, tools, extras=False) for joined in (a, b))
     how = Resampling(tools.config.resamples, tools.config.seed)
     return first.n_images, gaps_of(first, second, how)
 

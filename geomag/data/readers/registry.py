@@ -51,6 +51,11 @@ _READERS: dict[str, Reader] = {
 }
 
 
+def add_reader(reader: Reader) -> None:
+    """Make the reader of one more benchmark known (`geomag.extend`)."""
+    _READERS[reader.benchmark] = reader
+
+
 def reader_for(name: str) -> Reader:
     """The reader of a benchmark.
 

@@ -1,4 +1,4 @@
-"""The formats by name; adding one is a module with ``read`` and a line here."""
+"""The formats by name; `geomag.extend.add_format` adds one from outside."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
