@@ -19,7 +19,7 @@ from geomag.evaluate import (
     score_scenes,
     score_vqa,
 )
-from geomag.evaluate.score_baselines import trivial
+from geomag.evaluate.score_baselines import trivial, window_masks
 from geomag.evaluate.score_inputs import (
     Joined,
     Prediction,
@@ -140,6 +140,9 @@ def score(
         for arm, file, _ in arms:
             _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
     floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
+    if benchmark.task is Task.REFERRING:
+        for part in splits:
+            floors[part] |= window_masks(parts[arms[0][0], part])
     if warm := warmer_of(benchmark):
         warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
     base = {part: _baselines(scorer_of(benchmark), floors[part], tools) for part in splits}

@@ -32,8 +32,30 @@ def trivial(task: Task, records: Sequence[Record], facts: TrainFacts) -> dict[st
     if task is Task.GCG:
         return _constant_description(rows, facts)
     if task is Task.CAPTION:
-        return _constant_caption(rows, facts) | _human(rows)
-    return _majority(task, rows, facts)
+        return _constant_caption(rows, facts) | _class_template(rows, facts) | _human(rows)
+    return _majority(task, rows, facts) | _question_only(rows, facts)
+
+
+def window_masks(joined: Joined) -> dict[str, Joined]:
+    """The last window of each answer as its mask: what Eq 4 knows before anything is segmented.
+
+    Nothing where no answer has windows (``crop_boxes``): other people's, and the arm ``plain``.
+    """
+    boxes = [p.extra.get("crop_boxes") if p is not None else None for p in joined.predictions]
+    if not any(boxes):
+        return {}
+    filled = tuple(
+        Prediction(masks=(_box(record, found[-1]),)) if found else None
+        for record, found in zip(joined.records, boxes, strict=True)
+    )
+    return {"box_of_heatmap": Joined(joined.records, filled)}
+
+
+def _box(record: Record, box: Sequence[float]) -> Rle:
+    x0, y0, x1, y1 = (max(0, round(edge)) for edge in box)
+    mask = np.zeros((record.height, record.width), dtype=bool)
+    mask[y0:y1, x0:x1] = True
+    return encode_mask(mask)
 
 
 def _majority(task: Task, rows: tuple[Record, ...], facts: TrainFacts) -> dict[str, Joined]:
@@ -47,10 +69,7 @@ def _majority(task: Task, rows: tuple[Record, ...], facts: TrainFacts) -> dict[s
             seen = counts.setdefault(record.kind if by_type else "", Counter())
             for answer in record.answers[:1]:
                 seen[answer] += 1
-    answers = {
-        kind: Prediction(text=min(found, key=lambda a: (-found[a], a)))
-        for kind, found in counts.items()
-    }
+    answers = {kind: _commonest(found) for kind, found in counts.items()}
     return {name: Joined(rows, tuple(answers.get(r.kind if by_type else "") for r in rows))}
 
 
@@ -82,6 +101,29 @@ def _constant_caption(rows: tuple[Record, ...], facts: TrainFacts) -> dict[str, 
         return {}
     name = "constant_caption" if facts.captions else "constant_caption_of_test"
     return {name: Joined(rows, (Prediction(text=central(captions)),) * len(rows))}
+
+
+def _class_template(rows: tuple[Record, ...], facts: TrainFacts) -> dict[str, Joined]:
+    """The most central train caption of the image's true class: all that a perfect class gives."""
+    if not facts.captions_of_class or not all(record.kind for record in rows):
+        return {}
+    of_class = {kind: central(found) for kind, found in facts.captions_of_class.items()}
+    found = tuple(Prediction(text=of_class.get(r.kind, "")) for r in rows)
+    return {"class_template": Joined(rows, found)}
+
+
+def _question_only(rows: tuple[Record, ...], facts: TrainFacts) -> dict[str, Joined]:
+    """The commonest train answer to the same words; to new words, that of the question's type."""
+    if not facts.by_question:
+        return {}
+    by_words = {key: _commonest(found) for key, found in facts.by_question.items()}
+    by_type = {kind: _commonest(found) for kind, found in facts.answers.items()}
+    found = tuple(by_words.get((r.kind, r.text)) or by_type.get(r.kind) for r in rows)
+    return {"question_only": Joined(rows, found)}
+
+
+def _commonest(counts: Counter[str]) -> Prediction:
+    return Prediction(text=min(counts, key=lambda answer: (-counts[answer], answer)))
 
 
 def _human(rows: tuple[Record, ...]) -> dict[str, Joined]:

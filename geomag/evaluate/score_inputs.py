@@ -58,6 +58,10 @@ class TrainFacts:
 
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     """Answers by question type or ``""``, of the train split."""
+    by_question: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """Answers by question type and wording, of the train split."""
+    captions_of_class: dict[str, Counter[str]] = field(default_factory=dict)
+    """Reference captions of the train split by class, where the benchmark has classes."""
     captions: Counter[str] = field(default_factory=Counter)
     """Reference captions or descriptions of the train split."""
     images: set[str] = field(default_factory=set)
@@ -89,6 +93,8 @@ def _learn(facts: TrainFacts, record: Record) -> None:
         return
     if record.task is Task.CAPTION:
         facts.captions.update(record.answers)
+        if record.kind:
+            facts.captions_of_class.setdefault(record.kind, Counter()).update(record.answers)
     elif record.task is Task.GCG:
         facts.captions[record.text] += 1
     else:
@@ -96,6 +102,9 @@ def _learn(facts: TrainFacts, record: Record) -> None:
         seen = facts.answers.setdefault(kind, Counter())
         for answer in record.answers[:1]:
             seen[answer] += 1
+        if record.task is Task.VQA:
+            key = (record.kind, record.text)
+            facts.by_question.setdefault(key, Counter()).update(record.answers[:1])
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:

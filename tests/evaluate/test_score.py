@@ -1,5 +1,7 @@
 """Scores of small benchmarks, counted by hand, in the JSON contract of `geomag score`."""
 
+from dataclasses import replace
+
 import pytest
 
 from geomag.config.schema import ScoreConfig
@@ -149,6 +151,34 @@ def test_vqa_worked_example_with_a_missing_answer(tmp_path):
     # the train split says "no" to both types: every presence question wrong, comp right
     floor = found["baselines"]["majority_per_type"]
     assert floor == {"presence": 0.0, "comparison": 1.0, "average": 0.5}
+    # all questions have the same words, so knowing them adds nothing
+    assert found["baselines"]["question_only"] == floor
+
+
+def test_a_question_only_answer_knows_the_words_of_train_and_nothing_else(tmp_path):
+    def asked(name, words, answer, split=Split.TEST):
+        return replace(question(name, name, "presence", answer, split), text=words)
+
+    rows = [
+        asked(1, "a road?", "yes"),
+        asked(2, "a ship?", "no"),
+        asked(3, "a dam?", "yes"),
+        asked(4, "a road?", "yes", Split.TRAIN),
+        asked(5, "a ship?", "no", Split.TRAIN),
+        asked(6, "a pool?", "no", Split.TRAIN),
+    ]
+    found = rate(tmp_path, "rsvqa_lr", rows, [])
+    assert found["baselines"]["majority_per_type"]["presence"] == pytest.approx(1 / 3)
+    assert found["baselines"]["question_only"]["presence"] == pytest.approx(2 / 3)
+
+
+def test_the_box_of_the_heatmap_is_a_baseline_where_answers_have_windows(tmp_path):
+    windows = {"1": [[0, 0, 10, 10], [0.0, 0.0, 4.0, 5.0]], "2": [[1, 0, 3, 2]]}
+    rows = [a | {"crop_boxes": windows.get(a["id"], [])} for a in ANSWERS]
+    found = rate(tmp_path, "rrsis_d", REFERRING, rows)
+    # 16 of 20 pixels, 2 of 6, no answer, no window
+    assert found["baselines"]["box_of_heatmap"]["mean_iou"] == pytest.approx((0.8 + 1 / 3) / 4)
+    assert "box_of_heatmap" not in rate(tmp_path, "rrsis_d", REFERRING, ANSWERS)["baselines"]
 
 
 def test_the_second_test_set_of_hr_stands_beside_the_first(tmp_path):

@@ -3,16 +3,17 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from geomag.config.schema import ScoreConfig
-from geomag.data.benchmarks import Split
+from geomag.data.benchmarks import Split, Task
 from geomag.evaluate.score import score
-from geomag.evaluate.score_baselines import central
+from geomag.evaluate.score_baselines import central, trivial
 from geomag.evaluate.score_gcg import clean_caption, phrases_of
-from geomag.evaluate.score_inputs import Prediction
+from geomag.evaluate.score_inputs import Prediction, TrainFacts
 from geomag.evaluate.score_tools import Tools
 from geomag.evaluate.score_vectors import SS_ENCODER, text_vectors
 from geomag.evaluate.text_vectors import encode
@@ -230,3 +231,19 @@ def test_f27_without_java_the_other_scores_stand_and_meteor_is_null(tmp_path, to
 def test_the_constant_caption_is_the_most_central_of_the_frequent():
     counts = {"a red ship at sea": 3, "a blue ship at sea": 3, "long road": 3, "a": 1}
     assert central(counts) in {"a red ship at sea", "a blue ship at sea"}
+
+
+def test_the_class_template_knows_the_class_and_nothing_of_the_picture():
+    rows = [
+        record("ucm_captions", "1", answers=("A ship .",), kind="harbor"),
+        record("ucm_captions", "2", answers=("A road .",), kind="freeway"),
+    ]
+    facts = TrainFacts(
+        captions=Counter({"a boat .": 2, "a road .": 3}),
+        captions_of_class={"harbor": Counter({"a boat .": 2}), "freeway": Counter({"a road .": 3})},
+    )
+    floors = trivial(Task.CAPTION, rows, facts)
+    assert floors["class_template"].texts == ["a boat .", "a road ."]
+    assert floors["constant_caption"].texts == ["a road ."] * 2
+    facts.captions_of_class.clear()
+    assert "class_template" not in trivial(Task.CAPTION, rows, facts)
