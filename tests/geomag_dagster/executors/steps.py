@@ -8,7 +8,9 @@ from pathlib import Path
 import dagster as dg
 
 from geomag_dagster.compute import compute
+from geomag_dagster.dvc import DvcResource
 from geomag_dagster.executors.gpu import gpu_executor
+from geomag_dagster.stages import read_stages
 from geomag_dagster.supervise import supervise
 
 FOLDER = "STEPS_FOLDER"
@@ -159,6 +161,21 @@ def training() -> dg.JobDefinition:
         train()
 
     return training_job
+
+
+def stage() -> dg.JobDefinition:
+    """The stage ``train`` of the DVC project in our folder, tried again until it ends well."""
+
+    @dg.op(tags=compute(gpus=1), retry_policy=dg.RetryPolicy(max_retries=30))
+    def train() -> None:
+        runner = DvcResource(root=str(folder()), grace_s=20, busy_wait_s=0.5)
+        runner.run(read_stages(folder())["train"])
+
+    @dg.job(executor_def=executor())
+    def stage_job() -> None:
+        train()
+
+    return stage_job
 
 
 if __name__ == "__main__":

@@ -1,0 +1,99 @@
+"""Terminate, as the UI's button sends it: to a real webserver, daemon and code server."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from dagster_graphql import DagsterGraphQLClient
+
+from geomag.train.checkpoint import latest_checkpoint
+from tests.geomag_dagster.executors.small_training import STEPS
+from tests.geomag_dagster.executors.test_kills import ancestors, is_gone, progress
+from tests.geomag_dagster.test_supervise import wait_for
+
+pytestmark = pytest.mark.integration
+
+GRACE_S, DEADLINE_S = 30, 600
+
+
+@pytest.fixture
+def ui(project, tmp_path):
+    """`dagster dev` as `make ui` starts it, for the small training; yields a client."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--module-name", "tests.geomag_dagster.executors.ui"]
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    log = (tmp_path / "dev.log").open("wb")
+    server = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+    def answers() -> bool:
+        assert server.poll() is None, (tmp_path / "dev.log").read_text()[-3000:]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5):
+                return True
+        except (urllib.error.URLError, TimeoutError):
+            return False
+
+    wait_for(answers, DEADLINE_S)
+    yield DagsterGraphQLClient("127.0.0.1", port_number=port)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(60) is not None
+    log.close()
+
+
+def test_f39_terminate_stops_the_training_in_its_grace_and_the_next_run_resumes(ui, project):
+    def status(run: str) -> str:
+        return ui.get_run_status(run).value
+
+    first = ui.submit_job_execution("stage_job")
+    wait_for(lambda: any(done >= 10 for _, done in progress(project)), DEADLINE_S)
+    (trained, _) = progress(project)[-1]
+    processes = ancestors(trained)
+    assert set(processes) == {"training", "dvc", "step"}
+    asked = time.monotonic()
+    ui.terminate_run(first)
+    wait_for(lambda: all(map(is_gone, processes.values())), GRACE_S)
+    assert time.monotonic() - asked < GRACE_S
+    wait_for(lambda: status(first) == "CANCELED", DEADLINE_S)
+    assert not (project / "adapter").exists()
+    saved = progress(project)[-1][1]
+    assert latest_checkpoint(project / "work" / "train").name == f"update-{saved:07d}"
+    assert left_in(project) == []
+    (project / "gate").write_text("")
+    second = ui.submit_job_execution("stage_job")
+    wait_for(lambda: status(second) in ("SUCCESS", "FAILURE"), DEADLINE_S)
+    assert status(second) == "SUCCESS"
+    resumed = [done for pid, done in progress(project) if pid != trained]
+    assert resumed[0] == min(saved + 1, STEPS)  # nothing is done twice
+    assert (project / "adapter" / "complete.json").is_file()
+
+
+def left_in(folder: Path) -> list[str]:
+    """Command lines of the processes whose working directory is ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
