@@ -13,12 +13,13 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_view_of_the_project_is_one_that_mlflow_understands(root):
+def test_every_view_of_the_project_is_one_that_mlflow_understands(root, monkeypatch):
+    monkeypatch.setenv("GEOMAG_RUN_ID", "dagster-1")
     for experiment in ("train", "score"):
         with tracking.run(stage=experiment, root=root):
             pass
     views = read_views(ROOT)
-    assert {"scores", "trainings"} <= set(views)
+    assert {"candidates", "scores", "trainings"} <= set(views)
     assert [len(search(view, root)) for view in views.values()] == [1] * len(views)
 
 
