@@ -7,7 +7,7 @@ score can be rebuilt for any weighting of the images without running Java again.
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,7 @@ ORDERS = (1, 2, 3, 4)
 _STAGES = (1.0, 0.6, 0.8, 0.6)
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _METEOR_COLUMNS = 23
+WHOLE = "caption scores are of the whole test set (CIDEr counts documents over all of it)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def caption_tally(
             columns[f"meteor_{k}"] = meteor[:, k]
         # a sentence matched whole, in one piece, counts no chunk in the corpus score
         columns["meteor_20"] = np.where(whole, 0.0, meteor[:, 20])
-    return Tally.of(images, columns)
+    return replace(Tally.of(images, columns), why_whole=WHOLE)
 
 
 def caption_formulas(*, with_meteor: bool = True) -> dict[str, Formula]:

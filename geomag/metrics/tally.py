@@ -33,6 +33,8 @@ class Tally:
     columns: tuple[str, ...]
     sums: Floats
     """``[G, K]``: one row per image, one column per statistic."""
+    why_whole: str = ""
+    """Why shards of it must not be merged; "" when they may."""
 
     @classmethod
     def of(cls, images: Sequence[str], columns: Mapping[str, ArrayLike]) -> "Tally":
@@ -48,7 +50,13 @@ class Tally:
         return cls(tuple(groups), tuple(columns), sums)
 
     def merge(self, other: "Tally") -> "Tally":
-        """The tally of both sets of records; a column that one lacks counts 0 there."""
+        """The tally of both sets of records; a column that one lacks counts 0 there.
+
+        Raises:
+            ValueError: If the statistics depend on all records at once.
+        """
+        if why := self.why_whole or other.why_whole:
+            raise ValueError(f"these statistics cannot be merged: {why}")
         groups = tuple(sorted({*self.groups, *other.groups}))
         columns = tuple(dict.fromkeys((*self.columns, *other.columns)))
         sums = np.zeros((len(groups), len(columns)))

@@ -126,12 +126,16 @@ def _questions(found: Mapping[str, Any], metric: str) -> int:
     return sum(int(of_type.get(kind, 0)) for kind in types[metric])
 
 
+_LOOKING = ("first_reference", "class_template", "box_of_heatmap")
+"""Baselines that know something of the picture."""
+
+
 def _floor(baselines: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, float | None]:
-    """The strongest predictor that never looks at the image; a person's score is none."""
+    """The strongest predictor that never looks at the image: no person, class or window of it."""
     rows = [
         (float(values[metric]), name)
         for name, values in baselines.items()
-        if values.get(metric) is not None and not name.startswith("first_reference")
+        if values.get(metric) is not None and not name.startswith(_LOOKING)
     ]
     if not rows:
         return "", None

@@ -109,6 +109,11 @@ def test_meteor_of_each_image_alone_does_not_average_to_the_corpus(tallies):
     assert gcg.mean() == pytest.approx(0.62214, abs=1e-5)
 
 
+def test_shards_of_captions_are_refused(tallies):
+    with pytest.raises(ValueError, match="cannot be merged: caption scores are of the whole"):
+        tallies["worked"].merge(tallies["copied"])
+
+
 def test_sanitising_leaves_one_line():
     assert sanitise(" a\u2028|||b\x0b ") == "a b"
 
