@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, recall_score
 
 from geomag.bench.score import SIZES, made_up
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Split, Task
 from geomag.data.records import Record
+from geomag.errors import PredictionError
 from geomag.evaluate import score_referring, score_scenes, score_vqa
-from geomag.evaluate.score import score
-from geomag.evaluate.score_inputs import Joined, Prediction
+from geomag.evaluate.score import SCORERS as SCORERS_OF_TASK
+from geomag.evaluate.score import WARMERS, score
+from geomag.evaluate.score_inputs import Joined, Prediction, read_predictions
 from geomag.evaluate.score_tools import Tools
+from geomag.io import write_jsonl
 from geomag.metrics.segmentation import Overlap, formulas, overlap_tally
 from tests.evaluate.score_cases import lay
 
@@ -54,6 +58,82 @@ def test_truth_scores_one_and_silence_scores_zero(name):
     assert set(found.values()) == {1.0}
     silent = metrics(name, Joined(part.records, (None,) * len(part.records)))
     assert set(silent.values()) == {0.0}
+
+
+def text_joined(name, count, tmp_path):
+    part = joined(name, count)
+    tools = Tools(config=ScoreConfig(resamples=10), cache=tmp_path)
+    scorer, warm = SCORERS_OF_TASK[BENCHMARKS[name].task], WARMERS[BENCHMARKS[name].task]
+    order = np.random.default_rng(4).permutation(count)
+    truth = tuple(
+        Prediction(r.text or (r.answers or ("",))[0], r.masks, r.phrases) for r in part.records
+    )
+    sets = {
+        "given": part,
+        "mixed": Joined(
+            tuple(part.records[i] for i in order), tuple(part.predictions[i] for i in order)
+        ),
+        "truth": Joined(part.records, truth),
+        "silent": Joined(part.records, (None,) * count),
+    }
+    warm(list(sets.values()), tools)
+    return {key: scorer(one, tools, extras=False).metrics() for key, one in sets.items()}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["geopixeld", "dior_rsvg", "ucm_captions"])
+def test_order_truth_and_silence_where_words_are_compared(name, tmp_path):
+    found = text_joined(name, 30, tmp_path)
+    assert found["mixed"] == pytest.approx(found["given"], abs=1e-9)
+    assert set(found["silent"].values()) == {0.0}
+    ceiling = dict.fromkeys(found["truth"], 1.0)
+    if "cider" in ceiling:  # no bound of its own: more than any other answer gets
+        ceiling["cider"] = pytest.approx(found["truth"]["cider"])
+        assert found["truth"]["cider"] > found["given"]["cider"] > 0
+    if name == "dior_rsvg":
+        ceiling["semantic_similarity"] = pytest.approx(1.0, abs=1e-6)
+    if name == "ucm_captions":  # one of five references copied: METEOR's best alignment is its own
+        ceiling["rouge_l"] = pytest.approx(found["truth"]["rouge_l"])
+        assert found["truth"]["rouge_l"] > 0.99
+    assert found["truth"] == pytest.approx(ceiling)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(names=st.lists(st.text(min_size=1, max_size=8), min_size=1, unique=True), data=st.data())
+def test_adding_a_duplicate_anywhere_is_refused(tmp_path, names, data):
+    rows = [{"id": name, "text": "yes"} for name in names]
+    file = tmp_path / "p.jsonl"
+    write_jsonl(file, rows)
+    assert len(read_predictions(file)) == len(names)
+    again = data.draw(st.sampled_from(names))
+    rows.insert(data.draw(st.integers(0, len(rows))), {"id": again, "text": "no"})
+    write_jsonl(file, rows)
+    with pytest.raises(PredictionError, match="a second prediction of id"):
+        read_predictions(file)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1))
+def test_accuracies_equal_sklearns(pairs):
+    truths, given_ = [t for t, _ in pairs], [g for _, g in pairs]
+    rows = [
+        Record(
+            benchmark="aid",
+            id=f"{t}/{i}",
+            split=Split.TEST,
+            task=Task.SCENE,
+            image=f"{i}",
+            width=1,
+            height=1,
+            answers=(t,),
+            kind=t,
+        )
+        for i, t in enumerate(truths)
+    ]
+    answers = tuple(Prediction(g) for g in given_)
+    found = score_scenes.evaluate(Joined(tuple(rows), answers), Tools(), extras=False).metrics()
+    recalls = recall_score(truths, given_, labels=sorted(set(truths)), average=None)
+    assert found["accuracy"] == pytest.approx(accuracy_score(truths, given_), abs=1e-9)
+    assert found["balanced_accuracy"] == pytest.approx(recalls.mean(), abs=1e-9)
 
 
 @given(
