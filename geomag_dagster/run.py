@@ -70,7 +70,8 @@ def _progress(name: str, instance: dg.DagsterInstance) -> Iterator[tuple[str, bo
         if event.event_type == kind.STEP_START:
             started.setdefault(stage, time.monotonic())
         elif event.event_type == kind.ASSET_MATERIALIZATION:
-            if event.step_materialization_data.materialization.metadata["command ran"].value:
+            said = event.step_materialization_data.materialization.metadata.get("command ran")
+            if said is None or said.value:  # the gate has no DVC command, and always runs
                 ran.add(stage)
         elif event.event_type == kind.STEP_SUCCESS:
             seconds = time.monotonic() - started[stage]

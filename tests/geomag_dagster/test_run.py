@@ -63,6 +63,17 @@ def test_a_failed_stage_is_named_with_its_own_words_and_the_exit_code_is_1(line)
     assert "Traceback" not in done.stdout
 
 
+def test_retraining_goes_through_to_the_gate_and_says_what_it_said(line):
+    job = command(line)
+    job["args"].append("retrain")
+    done = subprocess.run(**job, capture_output=True, check=False)
+    assert "done    score aid" in done.stdout
+    assert "done    model candidate" in done.stdout
+    assert "FAILED  model champion" in done.stdout  # a toy predicts nothing
+    assert "no predictions. Remedy: run dvc repro" in done.stdout
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
 def test_f39_a_killed_run_leaves_no_orphan_stage(line):
     stage = {"cmd": "python tool.py wait started gate artifacts/models/base"}
     stage["outs"] = ["artifacts/models/base"]
