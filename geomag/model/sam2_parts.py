@@ -18,6 +18,8 @@ from torch import Tensor, nn
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 LOCALITY = 2.5
+SPREAD = (0.6, 0.6, 0.35)
+"""Standard deviations of the levels, fine to coarse, at the start of the decoder's training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +120,8 @@ class Sam2Parts(nn.Module):
         Returns:
             ``[B, C/8, S/4, S/4]``, ``[B, C/4, S/8, S/8]``, ``[B, C, S/16, S/16]``.
         """
-        s0, s1, s2 = self.image_encoder(pixels)["backbone_fpn"]
+        s0, s1, coarse = self.raw_pyramid(pixels)
         decoder = self.sam_mask_decoder
-        coarse = s2 + self.no_mem_embed.reshape(1, -1, 1, 1)
         return [decoder.conv_s0(s0), decoder.conv_s1(s1), coarse]
 
     def raw_pyramid(self, pixels: Tensor) -> list[Tensor]:
@@ -139,6 +140,26 @@ class Sam2Parts(nn.Module):
             points=(points[:, None, :], labels), boxes=None, masks=None
         )
         return sparse  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def settle_neck(parts: Sam2Parts, pixels: Tensor) -> None:
+    """Rescale the neck so that its levels have the spread the decoder was made for.
+
+    The decoder adds positions (spread 0.7) to the coarsest level. Where the features are louder,
+    a click is not heard: 180 updates to Dice 0.62 against 0.54, and a long plateau before.
+
+    Args:
+        parts: Its neck is changed.
+        pixels: ``[B, 3, S, S]``, normalised: what to measure on.
+    """
+    convs = parts.image_encoder.neck.convs  # coarse to fine; the two coarsest are summed
+    levels = parts.encode(pixels)
+    for level, spread, which in zip(levels, SPREAD, ((3,), (2,), (1, 0)), strict=True):
+        share = spread / float(level.std())
+        for index in which:
+            for tensor in convs[index].parameters():
+                tensor.mul_(share)
 
 
 def start_local(parts: Sam2Parts) -> None:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
@@ -16,6 +16,8 @@ from geomag.config.schema import VlmConfig
 
 SPARE_ROWS = 64
 PLACE_SCALE = 0.3
+COPIED = 0.5
+"""Share of an attended token that attention adds to the row at the start."""
 
 
 def tiny_llava(
@@ -60,14 +62,24 @@ def tiny_llava(
         model = LlavaForConditionalGeneration(llava)
         with torch.no_grad():
             for layer in model.model.language_model.layers:
-                # queries start out looking for keys like themselves
-                layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
+                _start_copying(layer.self_attn)
     embeddings = model.model.vision_tower.embeddings
     with torch.no_grad():
         embeddings.position_embedding.weight[1:] = place_code(
             config.image_px // config.patch_px, config.vision_width
         )
     return model
+
+
+def _start_copying(attention: nn.Module) -> None:
+    """Queries start out looking for keys like themselves, and hand on what stands there.
+
+    What a word or a patch says then reaches the row that looks at it from the first update
+    (after Trockman and Kolter, Mimetic Initialization, 2023).
+    """
+    attention.k_proj.weight.copy_(attention.q_proj.weight)
+    nn.init.orthogonal_(attention.v_proj.weight)
+    attention.o_proj.weight.copy_(COPIED * attention.v_proj.weight.T)
 
 
 def place_code(grid: int, width: int) -> Tensor:

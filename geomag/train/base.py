@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.io import value_digest
-from geomag.model.sam2_parts import Sam2Parts, normalise
+from geomag.model.sam2_parts import Sam2Parts, normalise, settle_neck
 from geomag.model.tiny import tiny_llava
 from geomag.model.tokenizer import load_tokenizer, train_tokenizer
 from geomag.model.vision import visual_tokens
@@ -33,6 +34,7 @@ from geomag.train.loop import LoopSettings, Stopped, train
 Log = Callable[[str], None]
 TOKENIZER_SCENES = 600
 SAM_SCENES = 900
+MEASURED = 32
 STOPPED = 75
 """Exit code of a job that saved its state when asked to stop."""
 
@@ -126,8 +128,16 @@ def _train_vlm(profile: Profile, work: Path) -> None:
     ]
     before = ""
     for phase in phases:
+        if phase.job is lessons:
+            _name_what_is_seen(vlm)
         before = _fit(phase, profile, work, before)
     torch.save(vlm.llava.state_dict(), work / "weights.pt")
+
+
+@torch.no_grad()
+def _name_what_is_seen(vlm: Vlm) -> None:
+    """Start the output words as the input words: patches point their way already."""
+    vlm.llava.lm_head.weight.copy_(vlm.llava.get_input_embeddings().weight)
 
 
 def _train_sam(profile: Profile, work: Path) -> None:
@@ -139,7 +149,8 @@ def _train_sam(profile: Profile, work: Path) -> None:
     sam = sample_encoder(profile)
     look = Phase("look", _dense_sam(sam, scenes, config.seed), config.sam_look_steps, 8)
     before = _fit(look, profile, work, "")
-    sam.image_encoder.requires_grad_(False)
+    first = np.stack([scene.segmentation.image for scene in scenes[:MEASURED]])
+    settle_neck(sam, normalise(torch.from_numpy(first).permute(0, 3, 1, 2).float() / 255))
     points = PointSegmentation(sam, [s.segmentation for s in scenes], seed=config.seed)
     _fit(Phase("points", points, config.sam_steps, 8), profile, work, before)
     torch.save(sam.state_dict(), work / "weights.pt")

@@ -144,6 +144,7 @@ class Lessons:
         self._native = vlm.llava.config.vision_config.image_size
         self._tokens: dict[str, list[int]] = {}
         self._gather = Gather(vlm)
+        self._reader = code_reader(vlm.width)
         framed = vlm.ids(frame(""))
         self._head = framed[: framed.index(vlm.image_id)]
 
@@ -194,8 +195,38 @@ class Lessons:
         aligned = alignment_loss(attention, target)
         rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
         gathered = self._gather(rows, [lesson for _, lesson in lessons])
-        total = ce + self._alignment * (aligned + gathered)
-        return {"total": total, "ce": ce, "alignment": aligned, "gather": gathered}
+        found = self._place_loss(
+            states[together.last_prompt[:, 0], together.last_prompt[:, 1]],
+            [(samples[r].scene, lesson) for r, lesson in lessons],
+        )
+        total = ce + self._alignment * (aligned + gathered + found)
+        return {
+            "total": total,
+            "ce": ce,
+            "alignment": aligned,
+            "gather": gathered,
+            "place": found,
+        }
+
+    def _place_loss(self, states: Tensor, lessons: Sequence[tuple[BaseScene, Lesson]]) -> Tensor:
+        """Whether the row that looked at one object says where it stands.
+
+        The joint training turns these states into prompts of the pixel decoder, with the language
+        model frozen but for its adapter: what they do not carry, no projection can find.
+        """
+        rows, places = [], []
+        for row, (scene, lesson) in enumerate(lessons):
+            if len(lesson.targets) == 1:
+                y, x = np.nonzero(scene.segmentation.masks[lesson.targets[0]])
+                if len(x):
+                    rows.append(row)
+                    places.append((x.mean() + 0.5, y.mean() + 0.5))
+        if not rows:
+            return states.new_zeros(())
+        side = lessons[0][0].segmentation.masks.shape[-1]
+        centre = states.new_tensor(np.asarray(places)) / side
+        wanted = place_code(centre[:, 0], centre[:, 1])
+        return 2 * F.mse_loss(read_code(states[rows], self._reader), wanted)
 
     def _views(self, samples: Sequence[Row]) -> tuple[list[Tensor], list[list[tuple[Any, int]]]]:
         """Visual tokens per row, and each row's views as (unit box, tokens per side)."""

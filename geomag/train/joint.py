@@ -136,7 +136,7 @@ class JointTraining:
             for level in range(3)
         ]
         truth = torch.cat([d.sample.truth for d in samples if len(d.sample.truth)]).to(device)
-        prompts = self._model.decoder.fuse(self._model.projection(h_seg))
+        prompts = self._model.decoder.fuse(self._model.projection(h_seg.float()))
         logits = self._model.decoder.from_prompt(prompts, features)
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
         points = torch.cat([d.sample.points for d in samples]).to(device)
