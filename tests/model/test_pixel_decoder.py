@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
-from geomag.model.sam2_parts import Sam2Parts, sample_size, start_local
+from geomag.model.sam2_parts import SPREAD, Sam2Parts, sample_size, settle_neck, start_local
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,17 @@ def test_masks_are_resized_as_logits_and_non_finite_ones_are_background():
         [False, False, False, False],
         [False, False, False, False],
     ]
+
+
+def test_a_settled_neck_has_the_decoders_spread():
+    torch.manual_seed(3)
+    parts = Sam2Parts(sample_size(image_px=64, embed_dim=16, neck_width=32))
+    with torch.no_grad():
+        for conv in parts.image_encoder.neck.convs:
+            conv.conv.weight.mul_(20)
+    pixels = torch.randn(4, 3, 64, 64)
+    assert float(parts.encode(pixels)[2].detach().std()) > 2 * SPREAD[2]
+    settle_neck(parts, pixels)
+    spreads = [float(level.detach().std()) for level in parts.encode(pixels)]
+    # the fine levels pass a biased convolution after the neck, so only nearly so
+    assert spreads == pytest.approx(SPREAD, rel=0.2)
