@@ -40,8 +40,8 @@ DEADLINE_S = 3600
 class Film:
     """Pictures of pages and of what a shell prints, numbered as they are taken."""
 
-    def __init__(self, out: Path, port: int, mlflow_port: int) -> None:
-        self.out, self.port, self.mlflow_port = out, port, mlflow_port
+    def __init__(self, out: Path, root: Path, port: int, mlflow_port: int) -> None:
+        self.out, self.root, self.port, self.mlflow_port = out, root, port, mlflow_port
         self.taken = 0
 
     def dagster(self, path: str) -> None:
@@ -51,7 +51,7 @@ class Film:
         self._take(f"http://127.0.0.1:{self.mlflow_port}/#/{path}", 1400, 700)
 
     def shell(self, command: str, printed: str) -> None:
-        text = escape(f"$ {command}\n{printed.strip()}")
+        text = escape(f"$ {command}\n{printed.strip()}").replace(f"{self.root}/", "")
         style = "background:#111;color:#ddd;font:15px DejaVu Sans Mono,monospace;padding:18px"
         page = f'<body style="{style}"><pre style="white-space:pre-wrap">{text}</pre></body>'
         with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False) as file:
@@ -183,7 +183,7 @@ def add(project: Project, drop: Path) -> subprocess.CompletedProcess[str]:
 def film(project: Project, out: Path, scratch: Path) -> None:
     """The three drops; the line has run and there is a champion."""
     ports = [_free_port(), _free_port()]
-    pictures, dagster = Film(out, *ports), Dagster(ports[0])
+    pictures, dagster = Film(out, project.root, *ports), Dagster(ports[0])
     command = [sys.executable, "-m", "geomag_dagster.ui", "--port", str(ports[0])]
     command += ["--mlflow-port", str(ports[1])]
     servers = subprocess.Popen(
@@ -206,12 +206,15 @@ def film(project: Project, out: Path, scratch: Path) -> None:
 def _new_labels(project: Project, pictures: Film, dagster: Dagster, drop: Path) -> None:
     champion = Registry(project.root).champion()
     assert champion is not None
+    dagster.ask("mutation { setNuxSeen }")  # no greeting before the pictures
     dagster.switch_on(tree_md5(tracked_tree(project.root) or ()))
     wait_for(lambda: [t for t in dagster.ticks() if "still" in (t["skipReason"] or "")])
+    begun = time.time()
     done = add(project, drop)
     assert done.returncode == 0, done.stderr
     pictures.shell("geomag data add ~/drop --benchmark rrsis_d", done.stdout)
-    wait_for(lambda: [r for r in dagster.runs() if r["status"] == "STARTED"])
+    training = project.root / "work" / "logs" / "train.log"
+    wait_for(lambda: training.stat().st_mtime > begun)  # what comes before it has run by then
     pictures.dagster(f"runs/{dagster.runs()[0]['runId']}")
     wait_for(lambda: dagster.runs()[0]["status"] not in ("QUEUED", "STARTING", "STARTED"))
     (run,) = dagster.runs()
