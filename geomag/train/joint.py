@@ -1,7 +1,8 @@
 """Joint training of LoRA, [SEG] rows, Text Projection and Pixel Decoder (paper 4.1; protocol 9)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from geomag.data.records import Record
 from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
 from geomag.model.segments import label_groups
-from geomag.model.vlm import Packed
+from geomag.model.vlm import IGNORE, Packed
 from geomag.seeds import generator
 from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss
 from geomag.train.samples import Sample
 
+T = TypeVar("T")
 IDLE = (
     "iou_prediction_head",
     "pred_obj_score_head",
@@ -103,7 +105,28 @@ class JointTraining:
 
     def losses(self, samples: Sequence[Drawn]) -> dict[str, Tensor]:
         """CE on answers, BCE and Dice on masks, and the alignment where it is switched on."""
-        vlm, config = self._model.vlm, self._config
+        config = self._config
+        passes = [self._read(part) for part in by_length(samples, self._length)]
+        losses = {"ce": _weighted([(p.ce, p.n_answer) for p in passes])}
+        total = config.ce * losses["ce"]
+        ordered = [drawn for p in passes for drawn in p.samples]
+        h_seg = torch.cat([p.h_seg for p in passes])
+        if len(h_seg):
+            losses.update(self._mask_losses(ordered, h_seg))
+            total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
+            total = total + config.point * losses["point"]
+        if config.alignment:
+            losses["alignment"] = _weighted([(p.alignment, p.n_aligned) for p in passes])
+            total = total + config.alignment * losses["alignment"]
+        return {"total": total, **losses}
+
+    def _length(self, drawn: Drawn) -> int:
+        vlm = self._model.vlm
+        return len(vlm.ids(drawn.prompt)) + len(drawn.sample.visual) + len(vlm.ids(drawn.answer))
+
+    def _read(self, samples: Sequence[Drawn]) -> "_Pass":
+        """One forward pass of the language model over rows of like length."""
+        vlm = self._model.vlm
         end = int(vlm.tokenizer.eos_token_id)
         packed = vlm.pack(
             [vlm.ids(frame(d.prompt)) for d in samples],
@@ -112,25 +135,24 @@ class JointTraining:
         )
         with vlm.last_layer_input() as caught:
             states = vlm.states(packed)
-        losses = {"ce": answer_loss(vlm.lm_head, states, packed)}
-        total = config.ce * losses["ce"]
         groups = label_groups(packed.labels, self._seg_ids)
-        if len(groups):
-            losses.update(self._mask_losses(samples, states, groups))
-            total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
-            total = total + config.point * losses["point"]
-        if config.alignment:
-            losses["alignment"] = self._alignment(samples, packed, groups, caught)
-            total = total + config.alignment * losses["alignment"]
-        return {"total": total, **losses}
-
-    def _mask_losses(
-        self, samples: Sequence[Drawn], states: Tensor, groups: Tensor
-    ) -> dict[str, Tensor]:
         offsets = torch.arange(len(self._seg_ids), device=states.device)
-        h_seg = states[groups[:, :1], groups[:, 1:] - 1 + offsets]  # [K, N, D]: what predicts each
-        owners = groups[:, 0].tolist()
-        device = states.device
+        aligned, n_aligned = packed.embeds.new_zeros(()), 0
+        if self._config.alignment:
+            aligned, n_aligned = self._alignment(samples, packed, groups, caught)
+        return _Pass(
+            samples,
+            answer_loss(vlm.lm_head, states, packed),
+            int((packed.labels[:, 1:] != IGNORE).sum()),
+            states[groups[:, :1], groups[:, 1:] - 1 + offsets],  # what predicts each [SEG]
+            aligned,
+            n_aligned,
+        )
+
+    def _mask_losses(self, samples: Sequence[Drawn], h_seg: Tensor) -> dict[str, Tensor]:
+        """Losses of the targets of ``samples`` in order; ``h_seg`` is ``[K, N, D]``."""
+        device = h_seg.device
+        owners = [i for i, d in enumerate(samples) for _ in range(len(d.sample.truth))]
         features = [
             torch.stack([samples[o].sample.features[level] for o in owners]).to(device)
             for level in range(3)
@@ -139,7 +161,7 @@ class JointTraining:
         prompts = self._model.decoder.fuse(self._model.projection(h_seg.float()))
         logits = self._model.decoder.from_prompt(prompts, features)
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
-        points = torch.cat([d.sample.points for d in samples]).to(device)
+        points = torch.cat([d.sample.points for d in samples if len(d.sample.truth)]).to(device)
         return {
             "bce": bce_loss(logits, truth),
             "dice": dice_loss(logits, truth),
@@ -161,8 +183,8 @@ class JointTraining:
 
     def _alignment(
         self, samples: Sequence[Drawn], packed: Packed, groups: Tensor, caught: dict[str, Tensor]
-    ) -> Tensor:
-        """The rows that predict a [SEG] group, and those that begin a box's class name."""
+    ) -> tuple[Tensor, int]:
+        """Loss and number of the rows that begin a [SEG] group or a box's class name."""
         rows, targets = [], []
         columns = packed.image_columns
         for (row, column), cells in zip(
@@ -178,14 +200,52 @@ class JointTraining:
                 rows.append((row, first - 1))
                 targets.append((row, drawn.sample.cells[0]))
         if not rows:
-            return packed.embeds.new_zeros(())
+            return packed.embeds.new_zeros(()), 0
         place = torch.tensor(rows, device=packed.embeds.device)
         layer = self._model.vlm.language_model.layers[-1]
         attention = row_attention(layer, caught, place, packed.mask)
         target = torch.zeros_like(attention)
         for index, (row, cells) in enumerate(targets):
             target[index, columns[row]] = cells.to(target.device)
-        return alignment_loss(attention, target)
+        return alignment_loss(attention, target), int((target.sum(1) > 0).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one forward pass over part of an update gives."""
+
+    samples: Sequence[Drawn]
+    ce: Tensor
+    n_answer: int
+    h_seg: Tensor
+    """``[K, N, D]``, the targets of the samples in order."""
+    alignment: Tensor
+    n_aligned: int
+
+
+def by_length(samples: Sequence[T], length: Callable[[T], int]) -> list[list[T]]:
+    """Samples in one or two parts of like length, so that few positions are padding.
+
+    A conversation with many masks is three times as long as an answer of one word; in one batch
+    every row would be padded to it.
+
+    >>> by_length(["a", "bbbbbbbb", "cc", "d"], len)
+    [['a', 'd', 'cc'], ['bbbbbbbb']]
+    """
+    ordered = sorted(samples, key=length)
+    sizes = [length(sample) for sample in ordered]
+
+    def cost(cut: int) -> int:
+        return cut * (sizes[cut - 1] if cut else 0) + (len(sizes) - cut) * sizes[-1]
+
+    cut = min(range(len(sizes)), key=cost)
+    return [part for part in (ordered[:cut], ordered[cut:]) if part]
+
+
+def _weighted(means: Sequence[tuple[Tensor, int]]) -> Tensor:
+    """Mean of all from the means of parts and their counts; 0 if they are empty."""
+    total = sum(count for _, count in means)
+    return torch.stack([mean * count for mean, count in means]).sum() / max(1, total)
 
 
 def _task(rows: Sequence[Sample]) -> Task:

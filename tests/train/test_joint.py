@@ -8,6 +8,7 @@ from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, encode_mask
 from geomag.model.look import plain_look
+from geomag.train import joint
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import _point_inside, prepare
@@ -108,6 +109,18 @@ def test_losses_of_a_batch_do_not_depend_on_its_order():
     first, second = job.losses(drawn), job.losses(drawn[::-1])
     for name in ("ce", "bce", "dice", "alignment", "point"):
         assert first[name].item() == pytest.approx(second[name].item(), rel=1e-4), name
+
+
+def test_reading_in_parts_of_like_length_changes_no_loss(monkeypatch):
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    drawn = job.batch(0, 12)
+    assert len(joint.by_length(drawn, job._length)) == 2
+    in_parts = job.losses(drawn)
+    monkeypatch.setattr(joint, "by_length", lambda all_of_them, _: [list(all_of_them)])
+    at_once = job.losses(drawn)
+    for name, value in at_once.items():
+        assert in_parts[name].item() == pytest.approx(value.item(), rel=1e-4), name
 
 
 @pytest.mark.integration
