@@ -69,7 +69,7 @@ def test_every_asset_has_the_version_that_dvc_records(line):
     names |= {f"crops/{b.name}" for b in BENCHMARKS.values() if b.crops}
     names |= {f"model/{part}" for part in ("base", "granularity", "adapter", "decoder")}
     versions = line.dagster_versions()
-    assert versions.keys() == names | {"report/tables"}
+    assert versions.keys() == names | {"report/tables", "leakage"}
     assert versions == line.locked_versions()
 
 
