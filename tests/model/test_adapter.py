@@ -3,8 +3,9 @@
 import pytest
 import torch
 from peft import PeftModel
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers import LlavaForConditionalGeneration
 
+from geomag.bench.full_size import llava_7b
 from geomag.config.schema import AdapterConfig
 from geomag.errors import WeightsError
 from geomag.model.adapter import adapter_parameters, attach_adapter, load_adapter, save_adapter
@@ -83,25 +84,7 @@ def test_a_table_without_spare_rows_is_refused():
 
 def test_at_7b_the_adapter_has_4194304_parameters():
     with torch.device("meta"):
-        llava = LlavaForConditionalGeneration(
-            LlavaConfig(
-                vision_config=CLIPVisionConfig(
-                    hidden_size=1024,
-                    intermediate_size=4096,
-                    num_hidden_layers=24,
-                    num_attention_heads=16,
-                    image_size=336,
-                    patch_size=14,
-                ),
-                text_config=LlamaConfig(
-                    hidden_size=4096,
-                    intermediate_size=11008,
-                    num_hidden_layers=32,
-                    num_attention_heads=32,
-                    vocab_size=32064,
-                ),
-            )
-        )
+        llava = LlavaForConditionalGeneration(llava_7b())
     small = tiny_vlm()
     small.llava = llava
     attach_adapter(small, AdapterConfig(rank=8))
