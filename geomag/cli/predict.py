@@ -14,9 +14,19 @@ class Arm(StrEnum):
     PLAIN = "plain"
 
 
+class PredictedArm(StrEnum):
+    """What the model is shown of each record."""
+
+    MAGCROP = "magcrop"
+    PLAIN = "plain"
+    BLANK = "blank"
+
+
 def predict(
     benchmark: Annotated[str, typer.Argument(help="One of the ten benchmarks.")],
-    arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
+    arm: Annotated[
+        PredictedArm, typer.Option(help="With MagCrop, the whole image, or a blank one.")
+    ] = PredictedArm.MAGCROP,
     data: Annotated[
         Path | None, typer.Option(help="Your own files in the benchmark's layout; with --records.")
     ] = None,

@@ -23,8 +23,10 @@ from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look
 from geomag.model.probes import Found, Wanted, build_probe
 from geomag.model.probing import heat_cache
+from geomag.model.vision import MEAN
 
-Arm = Literal["magcrop", "plain"]
+Arm = Literal["magcrop", "plain", "blank"]
+"""Of `blank`, answers say what the words alone are worth: every picture is one flat colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,10 @@ class Predictor:
             for r in records
         ]
         images = read_each_once(self.root, records)
+        if self.arm == "blank":
+            images = blanks(images)
         looks = _Looks(self.profile)
-        if self.arm == "plain":
+        if self.arm != "magcrop":
             return [
                 Asked(r, _query(looks.of(image, None, ()), p, r), None, None)
                 for r, image, p in zip(records, images, prompts, strict=True)
@@ -193,6 +197,19 @@ def predict_benchmark(
             yield row
 
     return write_jsonl(out, rows())
+
+
+def blanks(images: Sequence[RgbImage]) -> list[RgbImage]:
+    """Each image ``[H, W, 3]`` uint8 as flat as it is large; equal sizes share one array.
+
+    The colour is the mean that the vision tower subtracts, the same for every picture, so that
+    not even a picture's own colour is told.
+    """
+    import numpy as np
+
+    colour = np.rint(255 * np.array(MEAN)).astype(np.uint8)
+    of_shape = {image.shape: np.full(image.shape, colour) for image in images}
+    return [of_shape[image.shape] for image in images]
 
 
 def _query(look: Look, prompt: str, record: Record) -> Query:

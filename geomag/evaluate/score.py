@@ -58,6 +58,8 @@ WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
     Task.CAPTION: score_captions.warm,
 }
 """Tasks that need Java or the text encoder: started once for all predictions of a run."""
+BLANK_ARM = "blank"
+"""Beside other arms, the baseline ``blank_image``: what the model says without a picture."""
 SHOWN = 5
 """Ids that a message names."""
 DIAGNOSTICS = ("crop_recall", "pointing", "tokens", "seconds", "truncated", "flops")
@@ -140,9 +142,13 @@ def score(
         for arm, file, _ in arms:
             _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
     floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
-    if benchmark.task is Task.REFERRING:
-        for part in splits:
-            floors[part] |= window_masks(parts[arms[0][0], part])
+    first, *others = [arm for arm, _, _ in arms]
+    for part in splits:
+        if benchmark.task is Task.REFERRING:
+            floors[part] |= window_masks(parts[first, part])
+        if BLANK_ARM in others and not parts[BLANK_ARM, part].is_silent:
+            floors[part]["blank_image"] = parts[BLANK_ARM, part]
+    arms = [one for one in arms if one[0] == first or one[0] != BLANK_ARM]
     if warm := warmer_of(benchmark):
         warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
     base = {part: _baselines(scorer_of(benchmark), floors[part], tools) for part in splits}
@@ -160,7 +166,7 @@ def _refuse_missing(
     benchmark: Benchmark, by_split: Sequence[Joined], tools: Tools, *, place: Path
 ) -> None:
     for number, joined in enumerate(by_split):
-        if number and joined.missing == len(joined.records):
+        if number and joined.is_silent:
             continue  # the headline split alone was answered
         if too_many_missing(benchmark.task, joined, tools):
             rows = zip(joined.records, joined.predictions, strict=True)
@@ -191,7 +197,7 @@ def _assemble(
         by_split = {}
         for part in splits:
             joined = parts[arm, part]
-            if part is not splits[0] and joined.missing == len(joined.records):
+            if part is not splits[0] and joined.is_silent:
                 continue  # a file with the headline split alone says nothing about the others
             evaluation = evaluations[arm, part] = scorer_of(benchmark)(joined, tools)
             by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)

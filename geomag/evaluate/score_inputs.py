@@ -51,6 +51,11 @@ class Joined:
         """Records without a prediction; they count as wrong."""
         return sum(p is None for p in self.predictions)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether no record has a prediction."""
+        return self.missing == len(self.records)
+
 
 @dataclass(slots=True)
 class TrainFacts:

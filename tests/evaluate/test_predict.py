@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from geomag.cli.main import app
 from geomag.config import load_profile, override
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record, write_records
-from geomag.evaluate.predict import Source, predict_benchmark
+from geomag.evaluate.predict import Source, blanks, predict_benchmark
 from geomag.geometry import encode_mask
+from geomag.io import read_jsonl
 from tests.ask.models import write_project
 
 pytestmark = pytest.mark.integration
@@ -87,3 +90,31 @@ def test_the_mask_probe_has_boxes_and_no_map(project):
         assert "pointing" not in row
         if not plain[row["id"]]["masks"]:
             assert row["crop_boxes"] == []
+
+
+def test_a_blank_image_tells_nothing_of_the_picture():
+    draw = np.random.default_rng(1)
+    images = [
+        draw.integers(0, 256, size, dtype=np.uint8) for size in ((4, 6, 3), (4, 6, 3), (2, 2, 3))
+    ]
+    flat = blanks(images)
+    assert [one.shape for one in flat] == [one.shape for one in images]
+    assert flat[0] is flat[1]  # so that the model reads it once
+    assert {tuple(pixel) for one in flat for pixel in one.reshape(-1, 3).tolist()} == {
+        (123, 117, 104)
+    }
+
+
+def test_the_blank_arm_answers_the_words_alone(project, monkeypatch):
+    root, _ = project
+    monkeypatch.chdir(root)
+    options = ["--profile", str(root / "tiny.yaml"), "--data", str(root)]
+    options += ["--records", str(root / "records.jsonl")]
+    done = CliRunner().invoke(app, ["predict", "rrsis_d", "--arm", "blank", *options])
+    assert done.exit_code == 0, done.output
+    rows = {row["id"]: row for row in read_jsonl(root / "blank.jsonl")}
+    plain = {row["id"]: row for row in predict(project, "plain")}
+    for one, other in (("0", "1"), ("2", "3")):  # same words, another picture
+        assert rows[one] | {"id": other} == rows[other]
+        assert "crop_boxes" not in rows[one]
+    assert any(plain[i]["masks"] != plain[j]["masks"] for i, j in (("0", "1"), ("2", "3")))

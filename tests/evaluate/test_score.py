@@ -181,6 +181,28 @@ def test_the_box_of_the_heatmap_is_a_baseline_where_answers_have_windows(tmp_pat
     assert "box_of_heatmap" not in rate(tmp_path, "rrsis_d", REFERRING, ANSWERS)["baselines"]
 
 
+def test_answers_to_a_blank_image_are_a_baseline_beside_other_arms(tmp_path):
+    without = rate(tmp_path, "rsvqa_lr", VQA, vqa_answers())
+    said = [{"id": r.id, "text": "no"} for r in VQA if r.split is Split.TEST]
+    blank = lay(tmp_path, VQA, said, "blank.jsonl")[1]
+    (tmp_path / "records.jsonl").unlink()
+    tools = Tools(config=ScoreConfig(resamples=200))
+    found = score("rsvqa_lr", tmp_path, VQA, tools).score
+    assert found["baselines"].pop("blank_image") == {
+        "presence": 0.0,
+        "comparison": 1.0,
+        "average": 0.5,
+    }
+    assert found == without  # nothing else changes, and it is no arm
+    alone = score("rsvqa_lr", blank, VQA, tools).score
+    assert alone["metrics"]["average"] == 0.5
+    assert "blank_image" not in alone["baselines"]
+    lay(tmp_path, VQA, said[:3], "blank.jsonl")
+    tools.allows_missing = False
+    with pytest.raises(PredictionError, match=r"blank\.jsonl: 10 of 13 records"):
+        score("rsvqa_lr", blank, VQA, tools)
+
+
 def test_the_second_test_set_of_hr_stands_beside_the_first(tmp_path):
     rows = [
         question(1, 0, "presence", "yes", benchmark="rsvqa_hr"),
