@@ -33,11 +33,22 @@ def die_with_parent(parent: int) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
 
+def obey_interrupts() -> None:
+    """Take SIGINT as usual again, we and what we start, though a background shell had it ignored.
+
+    A shell without job control starts ``command &`` so, and every child inherits it: a training
+    that is told to stop would not hear it, and be killed after the grace with its state unsaved.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a program we start gets SIG_DFL
+
+
 def supervise(
     command: list[str], *, log: Path, grace_s: float, parent: int, watched: int | None = None
 ) -> int:
     """Run ``command`` to its end; returns its exit code, 128 + signal if a signal ended it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # first: nothing that comes now is lost
+    obey_interrupts()
     die_with_parent(parent)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out, log.open("rb") as seen:

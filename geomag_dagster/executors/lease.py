@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from geomag_dagster.supervise import die_with_parent
+from geomag_dagster.supervise import die_with_parent, obey_interrupts
 
 FDS = "GEOMAG_LEASE_FDS"
 POLL_S = 0.2
@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--holder", default="")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
+    obey_interrupts()  # Dagster, too, takes SIGTERM for the SIGINT that it was started with
     die_with_parent(chosen.parent)
     held: dict[str, int] = {}
     if chosen.gpus:

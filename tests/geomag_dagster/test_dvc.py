@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ RECORDS = {
     "deps": ["data/aid", "tool.py"],
     "outs": ["out"],
 }
+HEARS = "signal.signal(signal.SIGINT, signal.default_int_handler)"
 WAIT = {"cmd": "python tool.py wait started gate out", "deps": ["data/aid"], "outs": ["out"]}
 
 
@@ -86,9 +88,12 @@ def test_an_interrupt_stops_the_stage_in_order(tmp_path):
         "from pathlib import Path; import sys; root = sys.argv[1];"
         "DvcResource(root=root, grace_s=5).run(read_stages(Path(root))['work'])"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    # stands for a step of Dagster's, which handles SIGINT even where our own start had it ignored
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import signal; {HEARS}; {code}", str(tmp_path)]
+    )
     wait_for((tmp_path / "started").exists)
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     process.wait(30)
     (tmp_path / "started").unlink()
     # its lock is free and its command gone: the same stage runs at once, to its end

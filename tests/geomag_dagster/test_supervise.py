@@ -39,6 +39,15 @@ def guard(tmp_path: Path, *command: str, grace: float = 20) -> list[str]:
     return [*head, "--", *command]
 
 
+def ignoring_interrupts(command: list[str]) -> list[str]:
+    """The command as a shell without job control starts it in the background."""
+    become = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", become, *command]
+
+
 def python(script: str, tmp_path: Path) -> list[str]:
     return [sys.executable, "-c", script, str(tmp_path)]
 
@@ -55,6 +64,16 @@ def test_output_reaches_the_log_and_us_and_the_exit_code_passes(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_command_is_interrupted_and_may_save(tmp_path, number):
     process = subprocess.Popen(guard(tmp_path, *python(SAVES_STATE, tmp_path)))
+    wait_for((tmp_path / "started").exists)
+    process.send_signal(number)
+    assert process.wait(30) == 3
+    assert (tmp_path / "state").read_text() == "saved"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_from_a_background_shell_may_save_too(tmp_path, number):
+    command = ignoring_interrupts(guard(tmp_path, *python(SAVES_STATE, tmp_path)))
+    process = subprocess.Popen(command)
     wait_for((tmp_path / "started").exists)
     process.send_signal(number)
     assert process.wait(30) == 3
