@@ -2,7 +2,9 @@
 
 Both jars come with pycocoevalcap. They run here once over many lines, through pipes: its own
 wrappers write into their package folder, talk line by line (and hang when the child dies) and
-break under a locale with decimal commas (UCM protocol, 4.2 and 4.3).
+break under a locale with decimal commas (UCM protocol, 4.2 and 4.3). So a scoring process starts
+two: one tokeniser and one METEOR, whatever the number of arms, splits and baselines. They stay two,
+as a program of ours that called both would need a compiler where Java is, and its second of time.
 """
 
 import importlib.util
@@ -25,16 +27,25 @@ _OPTIONS = (
 _PTB_JAR = Path("tokenizer") / "stanford-corenlp-3.4.1.jar"
 _METEOR_JAR = Path("meteor") / "meteor-1.5.jar"
 _PARAPHRASES = Path("meteor") / "data" / "paraphrase-en.gz"
+_SEEN: dict[str, str] = {}
+"""Version by program, as a run of it said: asking again would start one more."""
 
 
 def java_version() -> str:
-    """First line of ``java -version``, or "" when there is no Java."""
+    """What Java calls itself, such as ``openjdk version "17.0.15"``; "" when there is none."""
     java = shutil.which("java")
     if java is None:
         return ""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    lines = (said.stderr or said.stdout).strip().splitlines()
-    return lines[0] if said.returncode == 0 and lines else ""
+    if java not in _SEEN:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+        _SEEN[java] = _version_in(said.stderr) if said.returncode == 0 else ""
+    return _SEEN[java]
+
+
+def _version_in(stderr: str) -> str:
+    """The line that names the version: one about ``JAVA_TOOL_OPTIONS`` may come before."""
+    lines = (line.strip() for line in stderr.splitlines())
+    return next((line for line in lines if " version " in line and '"' in line), "")
 
 
 def ptb_lines(lines: Sequence[str]) -> list[str]:
@@ -92,7 +103,7 @@ def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[s
     java = _java()
     try:
         done = subprocess.run(
-            [java, *_OPTIONS, *arguments],
+            [java, "-showversion", *_OPTIONS, *arguments],
             input="\n".join(lines) + "\n",
             capture_output=True,
             encoding="utf-8",
@@ -102,6 +113,7 @@ def _run(arguments: Sequence[str], lines: Sequence[str], *, cwd: Path) -> list[s
         )
     except (OSError, subprocess.TimeoutExpired) as broken:
         raise ToolError("java", f"did not finish ({broken})") from broken
+    _SEEN[java] = _version_in(done.stderr)
     out = done.stdout.split("\n")[: len(lines)]
     if done.returncode != 0 or done.stdout.count("\n") < len(lines):
         tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]

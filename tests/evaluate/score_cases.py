@@ -1,6 +1,7 @@
 """Small benchmarks built in memory, for the score tests."""
 
 import json
+import shutil
 
 import numpy as np
 
@@ -35,3 +36,13 @@ def lay(folder, rows, predictions, name="magcrop.jsonl"):
     file = folder / name
     file.write_text("".join(json.dumps(p) + "\n" for p in predictions), encoding="utf-8")
     return records, file
+
+
+def count_java(folder, monkeypatch):
+    """Put a `java` first on PATH that notes each start, then runs the real one; returns its log."""
+    folder.mkdir(exist_ok=True)
+    log, first = folder / "starts.txt", folder / "java"
+    first.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec {shutil.which("java")} "$@"\n')
+    first.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return log

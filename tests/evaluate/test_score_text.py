@@ -19,7 +19,7 @@ from geomag.evaluate.score_vectors import SS_ENCODER, text_vectors
 from geomag.evaluate.text_vectors import encode
 from geomag.io import file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
-from tests.evaluate.score_cases import lay, record, square
+from tests.evaluate.score_cases import count_java, lay, record, square
 
 # DIOR-RSVG protocol 3.9: prediction, label, SS
 SS = [
@@ -194,12 +194,19 @@ CAPTIONED = [
 
 
 @pytest.mark.integration
-def test_captions_worked_example_end_to_end(tmp_path, tools):
+def test_captions_worked_example_end_to_end(tmp_path, tools, monkeypatch):
     answers = [
         {"id": "1", "text": "There are two planes."},
         {"id": "2", "text": "A river with trees ."},
     ]
+    starts = count_java(tmp_path / "bin", monkeypatch)
     found = run(tmp_path, "ucm_captions", CAPTIONED, answers, tools)
+    # arm, variants and two baselines: one tokeniser, one METEOR, and nobody asks for the version
+    assert [("PTBTokenizer" in s, "meteor" in s) for s in starts.read_text().splitlines()] == [
+        (True, False),
+        (False, True),
+    ]
+    assert " version " in found["protocol"]["java"]
     assert list(found["metrics"]) == [
         *(f"bleu_{n}" for n in (1, 2, 3, 4)),
         "meteor",

@@ -178,6 +178,7 @@ def test_f45_a_decimal_comma_locale_changes_nothing(monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     rows = meteor_statistics([Captions("two ships", ("two ships",))])
     assert rows[0, :2].tolist() == [2.0, 2.0]
+    assert " version " in java.java_version()  # not the line that says which options were taken
 
 
 def test_one_image_alone_has_cider_zero():
