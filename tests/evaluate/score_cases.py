@@ -29,6 +29,11 @@ def question(name, image, kind, answer, split=Split.TEST, benchmark="rsvqa_lr"):
     )
 
 
+def scene(name, label, split=Split.TEST, benchmark="aid"):
+    """A scene picture; its class reads like its folder, in lower case."""
+    return record(benchmark, f"{label}/{name}.jpg", split, answers=(label.lower(),), kind=label)
+
+
 def lay(folder, rows, predictions, name="magcrop.jsonl"):
     """Write records and predictions; returns both paths."""
     records = folder / "records.jsonl"

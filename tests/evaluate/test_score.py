@@ -9,7 +9,7 @@ from geomag.data.benchmarks import Split
 from geomag.errors import AnnotationError, PredictionError
 from geomag.evaluate.score import score
 from geomag.evaluate.score_tools import Tools
-from tests.evaluate.score_cases import lay, question, record, square
+from tests.evaluate.score_cases import lay, question, record, scene, square
 
 CONTRACT = {
     "benchmark",
@@ -220,10 +220,6 @@ def test_the_second_test_set_of_hr_stands_beside_the_first(tmp_path):
     assert "splits" not in rate(tmp_path, "rsvqa_hr", rows, answers[:2])
     only = rate(tmp_path, "rsvqa_hr", rows, answers, split=Split.TEST_PHILI)
     assert only["metrics"] == other["metrics"]
-
-
-def scene(name, label, split=Split.TEST):
-    return record("aid", f"{label}/{name}.jpg", split, answers=(label.lower(),), kind=label)
 
 
 def test_scenes_by_hand(tmp_path):

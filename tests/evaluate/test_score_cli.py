@@ -48,6 +48,49 @@ def test_table_and_files(tmp_path, files):
     assert [(r["intersection"], r["union"]) for r in rows] == [(16, 16), (12, 20), (8, 24), (0, 16)]
 
 
+WITHOUT_TORCH = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "peft", "mlflow"}:
+            raise AssertionError(f"scoring imported {name}")
+
+sys.meta_path.insert(0, Refuse())
+from geomag.cli.main import main
+main()
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["dior_rsvg", "geopixeld", "ucm_captions"])
+def test_scoring_words_that_no_cache_holds_imports_no_torch(tmp_path, name):
+    mask = square((0, 4), (0, 4))
+    values = {
+        "dior_rsvg": {"answers": ("ship",), "kind": "ship", "boxes": ((0.0, 0.0, 4.0, 4.0),)},
+        "geopixeld": {"text": "<p> a ship </p> [SEG]", "masks": (mask,), "phrases": ("a ship",)},
+        "ucm_captions": {"answers": ("A ship .", "A boat .")},
+    }[name]
+    said = {"id": "1", "text": "a boat", "masks": [mask], "phrases": ["a boat"]}
+    records, file = lay(tmp_path, [record(name, "1", **values)], [said])
+    options = ["--records", str(records), "--json", str(tmp_path / "s.json"), "--profile", "sample"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "score", name, str(file), *options],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = read_json(tmp_path / "s.json")["metrics"]
+    if name == "dior_rsvg":
+        assert 0.3 < found["semantic_similarity"] < 1  # encoded in numpy, and kept
+    if name == "geopixeld":
+        assert found["recall"] == 1.0
+    kept = list((tmp_path / "work" / "text_vectors").glob("*.npz"))
+    assert len(kept) == (0 if name == "ucm_captions" else 1)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -9,7 +9,6 @@ from sklearn.metrics import accuracy_score, recall_score
 from geomag.bench.score import SIZES, made_up
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Split, Task
-from geomag.data.records import Record
 from geomag.errors import PredictionError
 from geomag.evaluate import score_referring, score_scenes, score_vqa
 from geomag.evaluate.score import SCORERS as SCORERS_OF_TASK
@@ -18,7 +17,7 @@ from geomag.evaluate.score_inputs import Joined, Prediction, read_predictions
 from geomag.evaluate.score_tools import Tools
 from geomag.io import write_jsonl
 from geomag.metrics.segmentation import Overlap, formulas, overlap_tally
-from tests.evaluate.score_cases import lay
+from tests.evaluate.score_cases import lay, scene
 
 SCORERS = {
     "refsegrs": score_referring.evaluate,
@@ -115,20 +114,7 @@ def test_adding_a_duplicate_anywhere_is_refused(tmp_path, names, data):
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1))
 def test_accuracies_equal_sklearns(pairs):
     truths, given_ = [t for t, _ in pairs], [g for _, g in pairs]
-    rows = [
-        Record(
-            benchmark="aid",
-            id=f"{t}/{i}",
-            split=Split.TEST,
-            task=Task.SCENE,
-            image=f"{i}",
-            width=1,
-            height=1,
-            answers=(t,),
-            kind=t,
-        )
-        for i, t in enumerate(truths)
-    ]
+    rows = [scene(i, truth) for i, truth in enumerate(truths)]
     answers = tuple(Prediction(g) for g in given_)
     found = score_scenes.evaluate(Joined(tuple(rows), answers), Tools(), extras=False).metrics()
     recalls = recall_score(truths, given_, labels=sorted(set(truths)), average=None)
@@ -170,21 +156,7 @@ def test_a_new_benchmark_is_one_entry(tmp_path, monkeypatch):
         name="toy", title="Toy", task=Task.SCENE, granularity=Granularity.IMAGE, trains=False
     )
     monkeypatch.setitem(BENCHMARKS, "toy", toy)
-    rows = [
-        Record(
-            benchmark="toy",
-            id=f"{label}/{i}.png",
-            split=Split.TEST,
-            task=Task.SCENE,
-            image=f"{label}/{i}.png",
-            width=8,
-            height=8,
-            answers=(label,),
-            kind=label,
-        )
-        for label in ("cat", "dog")
-        for i in range(2)
-    ]
+    rows = [scene(i, label, benchmark="toy") for label in ("cat", "dog") for i in range(2)]
     _, file = lay(tmp_path, rows, [{"id": r.id, "text": "A dog."} for r in rows])
     found = score("toy", file, rows, Tools(config=ScoreConfig(resamples=20))).score
     assert found["benchmark"] == "toy"
