@@ -4,6 +4,7 @@ Each step can be repeated: a drop that was received is not copied again, one tha
 changes nothing.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,22 +13,33 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from geomag.config import Profile
 from geomag.data.expected import SAMPLE_MARKER
+from geomag.data.images import open_image
 from geomag.data.merging import MERGERS
 from geomag.data.readers import read_benchmark
 from geomag.data.readers.own import OWN_MARKER
 from geomag.data.readers.tree import SUFFIXES
 from geomag.data.validation import validate
-from geomag.errors import AnnotationError, ConfigError, ToolError, UnsafePathError
+from geomag.errors import (
+    AnnotationError,
+    ConfigError,
+    GeoMagError,
+    ImageError,
+    ToolError,
+    UnsafePathError,
+)
 from geomag.io import atomic_path, file_digest, read_json, write_json
 
 MANIFEST = "MANIFEST.json"
 _MARKERS = (SAMPLE_MARKER, OWN_MARKER)
+_LITTER = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini")
+"""What file managers leave in every folder; two drops would differ in it."""
 _SHOWN = 10
 _BUSY_WAITS_S = (1.0, 5.0, 15.0)
 
@@ -63,6 +75,12 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
             repr(benchmark),
             f"one of {sorted(MERGERS)}",
         )
+    with _one_at_a_time(root):
+        return _add(drop, benchmark, root, profile)
+
+
+def _add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
+    kept = set((root / "incoming").glob(f"{benchmark}-*"))
     folder = receive(drop, benchmark, root)
     base = root / "data" / benchmark
     scratch = root / "work" / "incoming" / folder.name
@@ -72,12 +90,21 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
         changed = [name for name in order if not _same(scratch / benchmark / name, base / name)]
         counts: dict[str, int] = {}
         if changed:
+            _refuse_half_pictures(folder, changed)
             counts = validate(benchmark, scratch, scratch / "records", profile).counts
             _refuse_if_read(root)
         new = tuple(name for name in changed if not (base / name).exists())
         for name in changed:
             with atomic_path(base / name) as temporary:
                 shutil.copyfile(scratch / benchmark / name, temporary)
+    except ToolError:
+        raise
+    except GeoMagError as wrong:  # about the drop: its copy is of no use, and not where to look
+        if folder not in kept:
+            shutil.rmtree(folder)
+        for copy in (folder, scratch / benchmark):
+            wrong.place = wrong.place.replace(str(copy), str(drop))
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _track(root)
@@ -124,8 +151,19 @@ def _files(folder: Path) -> Iterator[str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise UnsafePathError(str(path), "a link", "the file itself")
-        if path.is_file() and name != MANIFEST:
+        is_litter = any(path.match(pattern) for pattern in _LITTER)
+        if path.is_file() and name != MANIFEST and not is_litter:
             yield name
+
+
+@contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Two drops at once would each publish annotations without the other's."""
+    path = root / "work" / "incoming.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _merge(folder: Path, base: Path, out: Path, benchmark: str) -> list[str]:
@@ -162,6 +200,21 @@ def _refuse_conflicts(names: list[str], folder: Path, base: Path) -> None:
             f"{len(wrong)} files of another content than the drop's: {', '.join(wrong[:_SHOWN])}",
             "names that are new",
         )
+
+
+def _refuse_half_pictures(folder: Path, names: Iterable[str]) -> None:
+    """Validation reads headers; a picture that was half copied has a whole one."""
+    for name in names:
+        if _is_image(name) and (folder / name).is_file():
+            with open_image(folder / name) as image:
+                try:
+                    image.load()
+                except (OSError, SyntaxError, ValueError) as broken:
+                    raise ImageError(
+                        str(folder / name),
+                        f"cannot be decoded ({broken})",
+                        remedy="copy it again, whole",
+                    ) from broken
 
 
 def _is_image(name: str) -> bool:

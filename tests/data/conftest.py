@@ -93,6 +93,24 @@ class RrsisTree:
         return self.root
 
 
+class RrsisDrop(RrsisTree):
+    """Two new train refs, on pictures of their own."""
+
+    rows = (
+        (101, "train", 13, "A grey ship", rle(slice(1, 5), slice(1, 5)), [1, 1, 5, 5]),
+        (102, "train", 6, "The long bridge", rle(slice(0, 9), slice(3, 6)), [3, 0, 6, 9]),
+    )
+
+
+def rrsis_project(root: Path) -> Path:
+    """A project without git whose ``data/`` has the five refs."""
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    RrsisTree(root / "data" / "rrsis_d").write()
+    return root
+
+
 @pytest.fixture
 def rrsis(tmp_path) -> RrsisTree:
     return RrsisTree(tmp_path / "rrsis_d")

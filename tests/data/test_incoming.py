@@ -16,39 +16,26 @@ from geomag.data.readers import read_benchmark
 from geomag.errors import (
     AnnotationError,
     ConfigError,
+    ImageError,
     ToolError,
     UnsafePathError,
     UnsafePickleError,
 )
 from geomag.io import read_json
 from geomag.versions import path_md5, tracked_tree, tree_md5
-from tests.data.conftest import RrsisTree, RsvqaTree, picture, rle
+from tests.data.conftest import RrsisDrop, RsvqaTree, picture, rrsis_project
 
 SAMPLE = load_profile("sample")
 
 
-class Drop(RrsisTree):
-    """Two new train refs, on pictures of their own."""
-
-    rows = (
-        (101, "train", 13, "A grey ship", rle(slice(1, 5), slice(1, 5)), [1, 1, 5, 5]),
-        (102, "train", 6, "The long bridge", rle(slice(0, 9), slice(3, 6)), [3, 0, 6, 9]),
-    )
-
-
 @pytest.fixture
 def root(tmp_path):
-    project = tmp_path / "project"
-    (project / ".dvc").mkdir(parents=True)
-    (project / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    (project / "dvc.yaml").write_text("stages: {}\n")
-    RrsisTree(project / "data" / "rrsis_d").write()
-    return project
+    return rrsis_project(tmp_path / "project")
 
 
 @pytest.fixture
 def drop(tmp_path):
-    return Drop(tmp_path / "drop").write()
+    return RrsisDrop(tmp_path / "drop").write()
 
 
 def ids(root, benchmark="rrsis_d"):
@@ -73,7 +60,7 @@ def test_f33_a_drop_is_merged_tracked_and_a_no_op_the_second_time(root, drop):
 
 @pytest.mark.integration
 def test_f34_a_corrupt_drop_names_the_record_and_leaves_data_as_it_was(root, tmp_path):
-    tree = Drop(tmp_path / "drop")
+    tree = RrsisDrop(tmp_path / "drop")
     tree.instances["annotations"][1]["bbox"] = [6, 0, 3, 9]
     before = path_md5(root / "data")
     command = [sys.executable, "-m", "geomag", "data", "add", str(tree.write())]
@@ -88,7 +75,7 @@ def test_f34_a_corrupt_drop_names_the_record_and_leaves_data_as_it_was(root, tmp
 @pytest.mark.integration
 def test_f34_what_only_the_suite_can_see_is_refused_too(root, tmp_path):
     # one picture under two splits: no reader of rows would notice
-    tree = Drop(tmp_path / "drop")
+    tree = RrsisDrop(tmp_path / "drop")
     tree.refs[1].update(split="test", file_name="00101.jpg")
     before = path_md5(root / "data")
     with pytest.raises(AnnotationError, match="in_other_split"):
@@ -97,14 +84,14 @@ def test_f34_what_only_the_suite_can_see_is_refused_too(root, tmp_path):
 
 
 def test_ids_that_are_taken_are_named(root, tmp_path):
-    tree = Drop(tmp_path / "drop")
+    tree = RrsisDrop(tmp_path / "drop")
     tree.refs[0]["ref_id"] = 23
     with pytest.raises(AnnotationError, match=r"1 rows of another content .*: ref_id 23"):
         add(tree.write(), "rrsis_d", root, SAMPLE)
 
 
 def test_a_category_called_otherwise_is_a_conflict(root, tmp_path):
-    tree = Drop(tmp_path / "drop")
+    tree = RrsisDrop(tmp_path / "drop")
     tree.instances["categories"][13]["name"] = "boat"
     with pytest.raises(AnnotationError, match=r"categories: 1 rows .* id 13"):
         add(tree.write(), "rrsis_d", root, SAMPLE)
@@ -118,7 +105,7 @@ def test_a_picture_that_would_take_the_place_of_another_is_named(root, drop, nam
 
 
 def test_f16_a_pickle_with_a_foreign_global_runs_nothing(root, tmp_path):
-    tree = Drop(tmp_path / "drop")
+    tree = RrsisDrop(tmp_path / "drop")
     tree.write()
     canary = tmp_path / "canary"
 
@@ -130,6 +117,24 @@ def test_f16_a_pickle_with_a_foreign_global_runs_nothing(root, tmp_path):
     with pytest.raises(UnsafePickleError):
         add(tree.root, "rrsis_d", root, SAMPLE)
     assert not canary.exists()
+
+
+def test_f33_a_picture_that_was_half_copied_is_named_though_its_header_is_whole(root, drop):
+    path = drop / "images" / "rrsisd" / "JPEGImages" / "00102.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    before = path_md5(root / "data")
+    with pytest.raises(ImageError, match=r"00102\.jpg: cannot be decoded .*truncated"):
+        add(drop, "rrsis_d", root, SAMPLE)
+    assert path_md5(root / "data") == before
+
+
+@pytest.mark.integration
+def test_what_file_managers_leave_is_not_imagery(root, drop):
+    for name in (".DS_Store", "images/._rrsisd", "images/Thumbs.db"):
+        (drop / name).write_text("x")
+    done = add(drop, "rrsis_d", root, SAMPLE)
+    assert len(done.new_files) == 2
+    assert not list((root / "data").rglob(".DS_Store"))
 
 
 def test_f15_a_link_in_a_drop_is_refused(root, drop):
