@@ -1,7 +1,6 @@
 """What this machine can run, told before hours are spent: tools, device, data, weights."""
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 
 from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
+from geomag.errors import WeightsError
+from geomag.packaged import SCHEME, local_folder
 from geomag.versions import dataset_versions
 
 GIB = 2**30
@@ -143,14 +144,15 @@ def weights(profile: Profile, root: Path) -> Iterator[Finding]:
         ("vlm", profile.vlm.path),
         ("encoder", profile.encoder.path),
     ):
-        if path.startswith("package:"):
-            module = path.removeprefix("package:")
-            there, remedy = importlib.util.find_spec(module) is not None, "make setup"
-        elif path:
-            there, remedy = (root / path).exists(), f"put the weights there, or set {section}.path"
-        else:
+        if not path:
             yield Finding(Level.OK, section, "trained by the base stage")
             continue
+        try:
+            there = (root / local_folder(path)).exists()
+        except WeightsError:
+            there = False
+        packaged = path.startswith(SCHEME)
+        remedy = "make setup" if packaged else f"put the weights there, or set {section}.path"
         level = Level.OK if there else Level.FAIL
         found = path if there else f"{path} is missing"
         yield Finding(level, section, found, "" if there else remedy)

@@ -38,17 +38,27 @@ def granularity(
 
 
 @app.command()
-def base(profile: Profile = None) -> None:
-    """Base models: tiny ones trained on drawn scenes, or a manifest of pinned real weights."""
-    from geomag.config import flat_params, load_profile, profile_text, project_root
+def base(
+    profile: Profile = None,
+    release: Annotated[
+        bool,
+        typer.Option(help="Train tiny models whatever the profile pins, and make them its own."),
+    ] = False,
+) -> None:
+    """Base models: a manifest of the weights that the profile pins, or tiny ones trained here."""
+    from geomag.config import flat_params, load_profile, override, profile_text, project_root
+    from geomag.packaged import RELEASED, local_folder
     from geomag.tracking import run
     from geomag.train.base import make_base
 
     settings, root = load_profile(profile), project_root()
+    out = root / "artifacts" / "models" / "base"
+    if release:
+        settings = override(settings, vlm={"path": ""}, encoder={"path": ""})
+        out = local_folder(RELEASED)
     typer.echo(profile_text(settings))
     tracking = run(stage="base", params=flat_params(settings), root=root)
     with tracking as tracked, stopping_quietly():
-        out = root / "artifacts" / "models" / "base"
         rows = make_base(settings, out, root / "work" / "base", log=typer.echo)
         for row in rows:
             prefix = f"{row['job']}.{row['phase']}"

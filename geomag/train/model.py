@@ -1,13 +1,14 @@
 """The train stage: all training benchmarks, jointly, to ``adapter`` and ``decoder``."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.data.benchmarks import BENCHMARKS, Benchmark, Task
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
 from geomag.data.selection import training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
@@ -21,6 +22,7 @@ from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, prepare
+from geomag.train.windows import drawn_looks
 
 TEXT_TOKENS = 64
 """Of a prompt and its answer, for the memory estimate."""
@@ -103,17 +105,24 @@ def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
 def _samples(
     model: GeoMag, benchmark: Benchmark, profile: Profile, *, data: Path, artifacts: Path
 ) -> Iterator[Sample]:
+    """Training records as they are seen: whole, through the probe's windows, or as `drawn`."""
     path = artifacts / "records" / benchmark.name / "records.jsonl"
     records = training_records(benchmark, path, profile.train)
-    magcrop = profile.train.arm == "magcrop" and benchmark.task is not Task.GCG
-    heat: dict[str, Heat] = {}
-    if magcrop and benchmark.crops:
-        heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
-    looks = record_looks(
+    level, root = benchmark.granularity, data / benchmark.name
+    whole = zip(
         records,
-        root=data / benchmark.name,
-        heat=heat,
-        granularity=benchmark.granularity if magcrop else None,
-        profile=profile,
+        record_looks(records, root=root, heat={}, granularity=None, profile=profile),
+        strict=True,
     )
-    return prepare(model, records, looks)
+    if profile.train.arm == "plain" or benchmark.task is Task.GCG:
+        return prepare(model, whole)
+    is_drawn = profile.train.windows == "drawn" and level is not Granularity.IMAGE
+    if is_drawn and benchmark.task is not Task.VQA:
+        drawn = drawn_looks(records, root=root, granularity=level, profile=profile)
+        return prepare(model, chain(whole, drawn))
+    heat: dict[str, Heat] = {}
+    if benchmark.crops:
+        heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
+    looks = record_looks(records, root=root, heat=heat, granularity=level, profile=profile)
+    found = zip(records, looks, strict=True)
+    return prepare(model, chain(whole, found) if is_drawn else found)

@@ -1,7 +1,8 @@
 """Training samples: records with what the frozen parts see of them, computed once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -37,22 +38,20 @@ class Sample:
     """``[K, 2]``: a pixel of SAM2's input inside each target; NaN where it sees none of it."""
 
 
-def prepare(model: GeoMag, records: Sequence[Record], looks: Iterator[Look]) -> Iterator[Sample]:
-    """Yield a sample per record, in order; the frozen towers run once, in batches.
+def prepare(model: GeoMag, seen: Iterable[tuple[Record, Look]]) -> Iterator[Sample]:
+    """Yield a sample per record and look, in order; the frozen towers run once, in batches.
 
     Args:
         model: Its VLM tower, projector and SAM2 encoder are used.
-        records: Of any task.
-        looks: One per record, in order.
+        seen: Records of any task, each with how it is seen.
     """
-    for start in range(0, len(records), AT_ONCE):
-        part = records[start : start + AT_ONCE]
-        seen = [next(looks) for _ in part]
-        visual = model.visual(seen)
-        drawn = [i for i, record in enumerate(part) if record.masks]
-        levels = [f.cpu() for f in model.features([seen[i] for i in drawn])] if drawn else []
+    pairs = iter(seen)
+    while part := list(islice(pairs, AT_ONCE)):
+        visual = model.visual([look for _, look in part])
+        drawn = [i for i, (record, _) in enumerate(part) if record.masks]
+        levels = [f.cpu() for f in model.features([part[i][1] for i in drawn])] if drawn else []
         place = {index: number for number, index in enumerate(drawn)}
-        for index, (record, look, tokens) in enumerate(zip(part, seen, visual, strict=True)):
+        for index, ((record, look), tokens) in enumerate(zip(part, visual, strict=True)):
             features = tuple(level[place[index]] for level in levels) if index in place else ()
             yield _sample(model, record, look, tokens.cpu(), features)
 

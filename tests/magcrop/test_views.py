@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geomag.geometry import PixelBox
-from geomag.magcrop.views import plan_views
+from geomag.magcrop.views import View, plan_views
 
 C1, C2 = PixelBox(0, 0, 400, 400), PixelBox(100, 100, 300, 300)
 
@@ -14,6 +14,18 @@ def test_the_protocols_budgets_give_its_sides():
     assert [v.side_px for v in plan_views([C1], budget=320)] == [112, 224]
     assert [v.side_px for v in plan_views([C1, C2], budget=356)] == [112, 84, 224]
     assert [v.side_px for v in plan_views([], budget=576)] == [336]
+
+
+def test_views_of_an_800_px_image_cost_what_the_worked_example_says():
+    # sides in whole patches of 14: 800 -> 57, 400 -> 28, 200 -> 14, 100 -> 7, 50 -> 3
+    region = [View(None, 200), View(C1, 400)]
+    pixel = [View(None, 50), View(C1, 100), View(C2, 200)]
+    native = View(None, 800).n_tokens()
+    assert [v.n_tokens() for v in region] == [196, 784]
+    assert [v.n_tokens() for v in pixel] == [9, 49, 196]
+    assert native == 3249
+    saved = [native / sum(v.n_tokens() for v in views) for views in (region, pixel)]
+    assert saved == pytest.approx([3.3, 12.8], abs=0.05)
 
 
 @given(budget=st.integers(30, 3000), n=st.integers(0, 2), max_px=st.sampled_from([None, 112, 336]))

@@ -82,6 +82,12 @@ def test_the_paper_rule_on_a_hand_count():
     assert window.score == pytest.approx(12.5)
 
 
+@pytest.mark.parametrize(("size", "score"), [(1 / 3, 12.5 / 4), (1 / 2, 8.25 / 9), (2 / 3, 3 / 16)])
+def test_each_size_of_the_golden_map_has_its_contrast_by_area(size, score):
+    rule = paper(sizes=(size,), gamma=1.0)
+    assert select_window(GOLDEN, width=600, height=600, rule=rule).score == pytest.approx(score)
+
+
 def test_half_window_neighbours_and_area_normalisation_on_a_hand_count():
     # 4x4 at (1, 1) holds 41; half a window (2 cells) left or up does not fit; right and down
     # would start at 3 > 2: no neighbours. 3x3 moves by 1: 8.25 / 9**0.5 = 2.75; 2x2: 12.5 / 2

@@ -54,7 +54,7 @@ RECORDS = {
 
 def samples(model):
     return {
-        name: list(prepare(model, [one], iter([plain_look(IMAGE, model.profile)])))
+        name: list(prepare(model, [(one, plain_look(IMAGE, model.profile))]))
         for name, one in RECORDS.items()
     }
 

@@ -1,0 +1,79 @@
+"""Windows that training draws around its targets, so that looking through one is learned.
+
+Not in the paper, which trains on whatever windows Eq 4 finds. While the probe is poor many of them
+miss the target, and a model that has learned from them that windows are noise gains nothing from a
+right one later. Here a target is seen whole and through a window that holds it; finding the window
+stays the probe's work (docs/decisions/0015).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from geomag.config.schema import Profile
+from geomag.data.benchmarks import Granularity
+from geomag.data.images import read_rgb
+from geomag.data.records import Record
+from geomag.geometry import PixelBox, box_of_mask, decode_mask, union_of
+from geomag.magcrop.window import grow_box
+from geomag.model.large import settings_for
+from geomag.model.look import Look, magcrop_look
+from geomag.seeds import generator
+
+CONTEXT = (1.4, 4.0)
+"""Sides of a window, in longer sides of its target: from a tight mask's to a generous one's."""
+MOST = 2 / 3
+"""A window longer than this share of min(W, H) magnifies too little to be one."""
+NESTED = 0.5
+"""Share of the pixel-level windows that stand in one of twice their side: C_2 in C_1."""
+
+
+def drawn_looks(
+    records: Sequence[Record], *, root: Path, granularity: Granularity, profile: Profile
+) -> Iterator[tuple[Record, Look]]:
+    """Records through a window around their target; those that cannot have one are left out."""
+    for record in records:
+        rng = generator(profile.train.seed, "drawn window", record.benchmark, record.id)
+        boxes = drawn_windows(record, granularity, rng, min_px=profile.magcrop.min_px)
+        if boxes:
+            image = read_rgb(root / record.image)
+            yield record, magcrop_look(image, granularity, boxes, settings_for(image, profile))
+
+
+def drawn_windows(
+    record: Record, granularity: Granularity, rng: np.random.Generator, *, min_px: int
+) -> tuple[PixelBox, ...]:
+    """C_1, or C_1 and C_2, on pixel borders, around a record's target.
+
+    The target lies anywhere inside, as it does in a window that was found.
+
+    Returns:
+        Nothing where there is no target, or where it is too large to be magnified.
+    """
+    target = _target(record)
+    if target is None:
+        return ()
+    most = MOST * min(record.width, record.height)
+    longer = max(target.width, target.height)
+    side = max(longer * rng.uniform(*CONTEXT), float(min_px))
+    if side > most:
+        return ()
+    inner = _around(target, side, record, rng)
+    if granularity is Granularity.PIXEL and 2 * side <= most and rng.random() < NESTED:
+        return (_around(inner, 2 * side, record, rng), inner)
+    return (inner,)
+
+
+def _around(inside: PixelBox, side: float, record: Record, rng: np.random.Generator) -> PixelBox:
+    """A square of ``side`` pixels that holds ``inside``, moved into the image."""
+    x = rng.uniform(inside.x1 - side, inside.x0)
+    y = rng.uniform(inside.y1 - side, inside.y0)
+    spot = PixelBox(x, y, x + side, y + side)
+    return grow_box(spot, width=record.width, height=record.height, min_px=side)
+
+
+def _target(record: Record) -> PixelBox | None:
+    if record.masks:
+        return box_of_mask(decode_mask(union_of(record.masks)))
+    return PixelBox(*record.boxes[0]) if record.boxes else None

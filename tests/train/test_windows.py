@@ -1,0 +1,75 @@
+"""Windows drawn around training targets: they hold the target, in C_1 and in C_2."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geomag.data.benchmarks import Granularity, Split, Task
+from geomag.data.records import Record
+from geomag.geometry import PixelBox, encode_mask
+from geomag.seeds import generator
+from geomag.train.windows import drawn_windows
+
+WIDTH, HEIGHT = 320, 256
+
+
+def referring(box: tuple[int, int, int, int]) -> Record:
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    mask[box[1] : box[3], box[0] : box[2]] = True
+    return Record(
+        benchmark="rrsis_d",
+        id="1",
+        split=Split.TRAIN,
+        task=Task.REFERRING,
+        image="1.png",
+        width=WIDTH,
+        height=HEIGHT,
+        masks=(encode_mask(mask),),
+    )
+
+
+@given(
+    st.integers(0, WIDTH - 60),
+    st.integers(0, HEIGHT - 60),
+    st.integers(4, 60),
+    st.integers(4, 60),
+    st.integers(0, 10**6),
+)
+def test_every_window_holds_the_target_inside_the_image(x, y, width, height, seed):
+    record = referring((x, y, x + width, y + height))
+    boxes = drawn_windows(record, Granularity.PIXEL, generator(seed), min_px=48)
+    target = PixelBox(x, y, x + width, y + height)
+    for outer, inner in zip(boxes, [*boxes, target][1:], strict=True):
+        assert outer.contains(inner)
+    for box in boxes:
+        assert PixelBox(0, 0, WIDTH, HEIGHT).contains(box)
+        assert box.as_ints() == (box.x0, box.y0, box.x1, box.y1)
+        assert 48 <= max(box.width, box.height) <= 2 / 3 * HEIGHT + 2
+
+
+def test_a_region_has_one_window_and_pixels_sometimes_two():
+    record = referring((100, 100, 116, 116))
+    regions = [
+        drawn_windows(record, Granularity.REGION, generator(n), min_px=32) for n in range(40)
+    ]
+    assert {len(boxes) for boxes in regions} == {1}
+    pixels = [drawn_windows(record, Granularity.PIXEL, generator(n), min_px=32) for n in range(40)]
+    assert {len(boxes) for boxes in pixels} == {1, 2}
+    two = next(boxes for boxes in pixels if len(boxes) == 2)
+    assert abs(two[0].width - 2 * two[1].width) <= 3
+
+
+def test_what_fills_the_image_or_asks_for_nothing_has_no_window():
+    assert (
+        drawn_windows(referring((0, 0, 300, 240)), Granularity.PIXEL, generator(1), min_px=32) == ()
+    )
+    asked = Record(
+        benchmark="rsvqa_lr",
+        id="1",
+        split=Split.TRAIN,
+        task=Task.VQA,
+        image="1.png",
+        width=WIDTH,
+        height=HEIGHT,
+    )
+    assert drawn_windows(asked, Granularity.REGION, generator(1), min_px=32) == ()
