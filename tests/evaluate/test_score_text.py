@@ -10,6 +10,7 @@ import pytest
 
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split, Task
+from geomag.data.classes import DIOR_CLASSES
 from geomag.evaluate.score import score
 from geomag.evaluate.score_baselines import central, trivial
 from geomag.evaluate.score_gcg import clean_caption, phrases_of
@@ -19,11 +20,13 @@ from geomag.evaluate.score_vectors import SS_ENCODER, text_vectors
 from geomag.evaluate.text_vectors import encode
 from geomag.io import file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
+from geomag.metrics.labels import semantic_iou
 from tests.evaluate.score_cases import count_java, lay, record, square
 
 # DIOR-RSVG protocol 3.9: prediction, label, SS
 SS = [
     ("golf field", "golf field", 1.0),
+    ("ship", "ship", 1.0),
     ("golf course", "golf field", 0.7691),
     ("golffield", "golf field", 0.9205),
     ("vehicle", "ship", 0.3633),
@@ -69,6 +72,21 @@ def test_similarities_of_the_protocol_from_the_pinned_weights(cache):
     beside = encode(["ship", "a much longer sentence than the first one"], folder)[0]
     assert alone == pytest.approx(beside, abs=1e-6)
     assert np.linalg.norm(alone) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.integration
+def test_what_two_different_class_names_share(cache):
+    names = sorted(DIOR_CLASSES.values())
+    assert len(names) == 20
+    similar = text_vectors(names, SS_ENCODER, cache).similarity(names, names)
+    words = np.array([[semantic_iou(a, b) for b in names] for a in names])
+    other = ~np.eye(20, dtype=bool)
+    assert similar[other].mean() == pytest.approx(0.2757, abs=1e-3)
+    assert similar[other].min() == pytest.approx(0.0404, abs=1e-3)
+    assert similar[other].max() == pytest.approx(0.8129, abs=1e-3)
+    assert words[other].mean() == pytest.approx(0.0085, abs=1e-4)
+    assert 100 * similar.mean() == pytest.approx(31, abs=0.5)  # guessing uniformly
+    assert 100 * words.mean() == pytest.approx(5.8, abs=0.05)
 
 
 @pytest.mark.integration

@@ -74,7 +74,11 @@ def test_tokens_of_the_protocol():
                 "meteor": 0.341165,
             },
         ),
-        ("copied", {"bleu_1": 1, "bleu_4": 1, "meteor": 1, "rouge_l": 1, "cider": 7.670929}),
+        (
+            "copied",
+            dict.fromkeys(["bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l"], 1)
+            | {"cider": 7.670929},
+        ),
         (
             "one word",
             {"bleu_1": 0.018316, "meteor": 0.134078, "rouge_l": 0.297561, "cider": 0.814718},
@@ -96,8 +100,21 @@ def test_per_image_values(tallies):
     sums = tallies["worked"].sums
     assert sums[:, column("cider")] == pytest.approx([3.770315, 3.500445], abs=1e-6)
     assert sums[:, column("rouge_l")] == pytest.approx([0.693182, 0.871429], abs=1e-6)
+    copied = tallies["copied"].sums[:, tallies["copied"].columns.index("cider")]
+    assert copied == pytest.approx([8.716857, 6.625], abs=1e-6)
     gcg = tallies["gcg"].sums[:, tallies["gcg"].columns.index("cider")]
     assert gcg == pytest.approx([5, 2.01309], abs=1e-5)
+
+
+def test_bleu_counts_by_hand(tallies):
+    sums = {n: tallies["worked"].sums[:, i] for i, n in enumerate(tallies["worked"].columns)}
+    assert (sums["testlen"].tolist(), sums["reflen"].tolist()) == ([4, 4], [5, 5])
+    assert [sums[f"correct_{k}"].tolist() for k in (1, 2, 3, 4)] == [[4, 4], [3, 2], [2, 1], [1, 0]]
+    assert [sums[f"guess_{k}"].tolist() for k in (1, 2, 3, 4)] == [[4, 4], [3, 3], [2, 2], [1, 1]]
+    penalty = np.exp(1 - 10 / 8)
+    found = values(tallies["worked"])
+    assert found["bleu_1"] == pytest.approx(penalty, abs=1e-6)
+    assert found["bleu_2"] == pytest.approx(penalty * np.sqrt(5 / 6), abs=1e-6)
 
 
 def test_meteor_of_each_image_alone_does_not_average_to_the_corpus(tallies):

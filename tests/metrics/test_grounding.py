@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from scipy.optimize import linear_sum_assignment
 
 from geomag.geometry import encode_mask, mask_area
 from geomag.metrics.grounding import (
@@ -116,7 +117,9 @@ def test_mean_iou_worked_example():
 
 
 def test_greedy_is_not_the_best_pairing():
-    assert greedy_mean_iou(np.array([[0.8, 0.75], [0.7, 0.0]])) == 0.8
+    iou = np.array([[0.8, 0.75], [0.7, 0.0]])
+    assert greedy_mean_iou(iou) == 0.8
+    assert iou[linear_sum_assignment(-iou)].mean() == pytest.approx(0.725)
     assert greedy_mean_iou(np.zeros((2, 2))) == 0.0
     assert greedy_mean_iou(np.zeros((0, 2))) == 0.0
 

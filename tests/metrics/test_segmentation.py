@@ -97,6 +97,19 @@ def test_an_exact_tenth_reaches_its_threshold_in_float64(tenths):
     assert precision_at(tenths / 10, [Overlap(tenths * 7 - 1, 70)]) == 0.0
 
 
+def test_float32_would_lose_an_exact_nine_tenths():
+    ious = np.array([12, 45, 4], np.float32) / np.array([20, 50, 8], np.float32)
+    wanted = np.array([0.6, 0.9, 0.5])
+    assert (ious.astype(np.float64) >= wanted).tolist() == [True, False, True]
+    assert precision_at(0.9, FIVE) == 0.2  # ours keeps it: 10 I >= 9 U
+
+
+def test_sums_of_a_whole_test_set_pass_32_bits():
+    overlaps = [Overlap(1024 * 1024 - 1, 1024 * 1024)] * 3481
+    assert 3481 * 1024 * 1024 > 2**31
+    assert overall_iou(overlaps) == (1024 * 1024 - 1) / (1024 * 1024)
+
+
 def test_sample_a_and_d_drawn_as_masks():
     truth = encode_mask(rectangle(10, 10, (0, 4), (0, 4)))
     answer = encode_mask(rectangle(10, 10, (0, 4), (1, 5)))

@@ -114,6 +114,18 @@ def test_published_geochat_row_is_rebuilt_from_its_counts():
     assert percent["micro3"] == 90.70
 
 
+def test_a_model_that_never_looks_at_the_lr_test_set():
+    # always "yes" to presence, "no" to comparison, "rural"
+    found = averages(verdicts(presence=(2955, 2217), comp=(4002, 2671), rural_urban=(100, 56)))
+    names = ("presence", "comparison", "rural_urban", "macro2", "micro3")
+    assert [round(100 * found[n], 2) for n in names] == [75.03, 66.74, 56.00, 70.88, 70.06]
+
+
+def test_published_earthdial_average_is_micro3():
+    found = averages(verdicts(presence=(2955, 2736), comp=(4002, 3712), rural_urban=(100, 94)))
+    assert round(100 * found["micro3"], 2) == 92.70
+
+
 @given(st.text())
 def test_strict_right_is_lenient_right_too(text):
     if is_right(text, "yes"):

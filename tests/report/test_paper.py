@@ -45,6 +45,29 @@ def test_geomags_average_is_the_mean_of_its_two_types(start):
     assert average == pytest.approx((presence + comparison) / 2, abs=0.011)
 
 
+def test_averages_of_table_3_that_are_not_the_mean_of_their_types():
+    def mean(method, start):
+        return sum(row(3, method)[start : start + 2]) / 2
+
+    assert mean("SHRNet", 6) == pytest.approx(89.63, abs=0.006)
+    assert row(3, "SHRNet")[8] == 90.63
+    assert mean("GeoChat", 6) == pytest.approx(70.82)
+    assert mean("EarthGPT", 6) == pytest.approx(71.15)
+    assert mean("MiniGPT-v2", 6) == pytest.approx(row(3, "MiniGPT-v2")[8])
+    assert [mean(m, 0) for m in ("RSGPT", "GeoMag")] == pytest.approx([91.435, 91.595])
+    presence, _, average = row(3, "RSGPT")[3:6]
+    assert 2 * average - presence == pytest.approx(92.14)
+
+
+def test_every_specialist_is_above_geomag_where_the_errata_say_so():
+    test1 = [row(3, "GeoMag")[k] for k in (3, 4, 5)]
+    specialists = [r for r in paper_tables()[2].blocks[0].rows if r.section.startswith("Special")]
+    assert len(specialists) == 3
+    for one in specialists:
+        assert all(a > b for a, b in zip(one.cells[3:6], test1, strict=True))
+        assert one.cells[8] > row(3, "GeoMag")[8]
+
+
 def test_every_column_asks_for_a_metric_of_a_known_benchmark():
     names = {c.benchmark for t in paper_tables() for b in t.blocks for c in b.columns}
     assert names == set(BENCHMARKS)

@@ -1,5 +1,6 @@
 """RLE is checked before C code decodes it; resizing and polygons against independent rules."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +9,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pycocotools import mask as coco
 
-from geomag.data.readers.masks import resized_nearest, rle_of
+from geomag.data.readers.masks import (
+    coco_polygon_rle,
+    fill_polygons,
+    resized_nearest,
+    rle_of,
+)
 from geomag.errors import AnnotationError
 from geomag.geometry import decode_mask, encode_mask
 
@@ -63,3 +69,17 @@ def test_the_resizing_example_of_the_protocol():
         mask[0, source] = True
         resized = decode_mask(resized_nearest(encode_mask(mask), width=3, height=1))
         assert np.flatnonzero(resized).tolist() == [target]
+
+
+def test_nearest_neighbour_is_not_one_thing():
+    samples = np.arange(5, dtype=np.uint8)[None]
+    assert cv2.resize(samples, (3, 1), interpolation=cv2.INTER_NEAREST).tolist() == [[0, 1, 3]]
+    exact = cv2.resize(samples, (3, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    assert exact.tolist() == [[0, 2, 4]]
+
+
+def test_a_square_of_polygon_corners_has_16_pixels_or_9():
+    square = [(2, 2), (5, 2), (5, 5), (2, 5)]
+    assert fill_polygons([square], width=8, height=8).sum() == 16  # OpenCV: the border is inside
+    flat = [float(value) for point in square for value in point]
+    assert decode_mask(coco_polygon_rle([flat], width=8, height=8)).sum() == 9
