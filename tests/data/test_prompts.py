@@ -19,6 +19,7 @@ def record(task: Task, text: str = "", **fields: object) -> Record:
 def test_box_text_rounds_half_up_on_the_decimal_value():
     box = PixelBox(133, 237, 684, 672)  # exact shares 0.16625, 0.29625, 0.855, 0.84
     assert prompts.box_text(box, width=800, height=800) == "[0.17, 0.30, 0.86, 0.84]"
+    assert f"{684 / 800:.2f}" == "0.85"  # what rounding the binary float would show
     thousandths = prompts.box_text(box, width=800, height=800, decimals=3)
     assert thousandths == "[0.166, 0.296, 0.855, 0.840]"
 
