@@ -15,6 +15,7 @@ import yaml
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.versions import dataset_versions, locked_paths, read_lock, tracked_tree, tree_md5
 from geomag_dagster.assets import code_version
+from geomag_dagster.incoming import drops_under_way, incoming_sensor
 from geomag_dagster.lineage import UNKNOWN, input_tags, input_versions, tagged_versions
 from geomag_dagster.naming import DATA, asset_key, upstream_paths
 from geomag_dagster.project import dataset_event, known_tags, known_version
@@ -42,6 +43,7 @@ def on_changed_inputs() -> dg.AutomationCondition[Any]:
 def automation(root: Path, stages: Mapping[str, Stage]) -> list[dg.SensorDefinition]:
     """The sensors of the project at ``root``."""
     return [
+        incoming_sensor(root),
         new_data_sensor(root, stages),
         dvc_lock_sensor(root, stages),
         close_tracking_sensor(root),
@@ -90,6 +92,8 @@ def new_data_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinit
         md5 = tree_md5(tree)
         if md5 == context.cursor:
             return dg.SkipReason(f"data.dvc is still {md5}")
+        if drops_under_way(context.instance):
+            return dg.SkipReason("a drop is being taken in: one run for all that come together")
         code = hashlib.sha256("".join(code_version(s, root) for s in stages.values()).encode())
         return dg.SensorResult(
             cursor=md5,

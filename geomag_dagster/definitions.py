@@ -13,6 +13,7 @@ from geomag_dagster.assets import dataset_specs, stage_assets
 from geomag_dagster.automation import automation, on_changed_inputs, weekly_schedule
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.executors.choose import chosen_executor
+from geomag_dagster.incoming import take_drop_job
 from geomag_dagster.jobs import jobs
 from geomag_dagster.promotion import promotion_assets
 from geomag_dagster.stages import read_stages
@@ -30,7 +31,7 @@ def build() -> dg.Definitions:
             *stage_assets(stages, root, on_gpu=on_gpu, condition=on_changed_inputs()),
             *promotion_assets(stages, root),
         ],
-        jobs=jobs(),
+        jobs=[*jobs(), take_drop_job(root)],
         sensors=automation(root, stages),
         schedules=[weekly_schedule()],
         resources={"dvc": DvcResource(root=str(root))},

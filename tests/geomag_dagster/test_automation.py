@@ -158,6 +158,7 @@ def test_a_condition_fires_on_a_new_version_and_not_on_the_same_one_again(line):
 def test_nothing_runs_by_itself_until_it_is_switched_on(line):
     sensors = automation(line, read_stages(line))
     assert {sensor.name for sensor in sensors} == {
+        "incoming_drop",
         "new_data",
         "dvc_lock",
         "close_tracking",
