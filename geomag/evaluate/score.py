@@ -235,7 +235,8 @@ def _score_of(
         "protocol": {
             **evaluation.protocol,
             "model_profile": _profiles(joined),
-            "interval": f"95 % percentile, {how.resamples} resamples of images, seed {how.seed}",
+            "interval": f"95 % expanded percentile (t, n / (n - 1)), {how.resamples} resamples of "
+            f"images, seed {how.seed}",
         },
         "metrics": evaluation.metrics(),
         "variants": {name: dict(values) for name, values in evaluation.variants.items()},

@@ -43,7 +43,7 @@ def differences(
         value = float((first[name](once) - second[name](once))[0])
         gaps = a[name] - b[name]
         gaps = gaps[np.isfinite(gaps)]
-        pair = interval(gaps, how.level)
+        pair = interval(gaps, (1 - how.level) / 2)  # as the p-value: shares of resamples
         if pair is None or not np.isfinite(value):
             continue
         other = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))

@@ -19,7 +19,7 @@ SAMPLE_NOTE = (
     "works and what MagCrop does to a small model; they say nothing about the paper's figures."
 )
 READING = (
-    "Each cell of ours: value [95 % percentile bootstrap interval over images]. n counts records, "
+    "Each cell of ours: value [95 % bootstrap interval over images]. n counts records, "
     "missing predictions included. † marks more missing predictions than the protocol allows."
 )
 

@@ -5,9 +5,17 @@ import pytest
 import scipy.stats
 
 from geomag.metrics import bootstrap
-from geomag.metrics.bootstrap import Resampling, interval, intervals, resampled, weight_chunks
+from geomag.metrics.bootstrap import (
+    Resampling,
+    interval,
+    intervals,
+    resampled,
+    tail_of,
+    weight_chunks,
+)
 from geomag.metrics.paired import differences
 from geomag.metrics.tally import Tally, mean_of, share
+from tests.interval_coverage import SCORES, coverage
 
 
 def questions(per_image, accuracy_of_image):
@@ -56,7 +64,15 @@ def test_an_unavailable_metric_has_no_interval():
 
 
 def test_interval_of_a_known_sample():
-    assert interval(np.arange(1001.0), 0.95) == (25.0, 975.0)
+    assert interval(np.arange(1001.0)) == (25.0, 975.0)
+    assert interval(np.arange(1001.0), 0.02) == (20.0, 980.0)
+
+
+def test_few_images_have_further_ends_and_many_have_not():
+    # by hand: t(27) = 2.0518 at 97.5 %, x sqrt(28 / 27) = 2.0895, normal share beyond 0.01833
+    assert tail_of(28) == pytest.approx(0.01833, abs=1e-5)
+    assert tail_of(100_000) == pytest.approx(0.025, abs=1e-5)
+    assert (tail_of(1), tail_of(2)) == (0.0, pytest.approx(0.0, abs=1e-9))
 
 
 def test_mean_of_is_nan_when_a_part_is():
@@ -64,13 +80,18 @@ def test_mean_of_is_nan_when_a_part_is():
     assert np.isnan(tally.value(mean_of(share("right"), share("right", "m"))))
 
 
-def test_the_interval_is_scipys_percentile_interval():
+def test_the_interval_is_scipys_percentile_interval_of_a_higher_level():
     values = np.random.default_rng(2).gamma(2.0, size=80)
     names = [f"{i:03d}" for i in range(80)]
     tally = Tally.of(names, {"n": np.ones(80), "x": values})
     ours = intervals({"a": tally.estimator(share("x"))}, 80, Resampling(20_000))["a"]
     theirs = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(9)
+        (values,),
+        np.mean,
+        n_resamples=20_000,
+        method="percentile",
+        confidence_level=1 - 2 * tail_of(80),
+        rng=np.random.default_rng(9),
     ).confidence_interval
     assert ours == pytest.approx(tuple(theirs), abs=0.01)  # draws differ: 0.01 is 2 % of its width
 
@@ -95,3 +116,14 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     # 95 % nominal; 500 draws have a spread of 1 point
     assert 0.93 <= covered / 500 <= 0.97
     assert 0.93 <= null_covered / 500 <= 0.97
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "name", ["answers right, ten an image", "mean IoU", "precision at 0.5", "CIDEr-like, skewed"]
+)
+@pytest.mark.parametrize("n_images", [40, 60])
+def test_intervals_of_few_images_cover_too(name, n_images):
+    draw, truth = SCORES[name]
+    # 95 % nominal; 500 draws have a spread of 1 point
+    assert 0.93 <= coverage(draw, truth, n_images, trials=500) <= 0.97
