@@ -13,6 +13,7 @@ from geomag.config import load_profile
 from geomag.errors import GeoMagError, ToolError
 
 TAKE = "take_drop"
+OP = "take"  # ops and jobs of a code location share one space of names
 DROP = "geomag/drop"
 """Run tag: which drop, in which state."""
 MOST_FAILURES = 3
@@ -37,8 +38,8 @@ def take_drop_job(
         busy_wait_s: Seconds between two tries.
     """
 
-    @dg.op(name=TAKE, config_schema={"drop": str, "state": str})
-    def take_drop(context: dg.OpExecutionContext) -> None:
+    @dg.op(name=OP, config_schema={"drop": str, "state": str})
+    def take(context: dg.OpExecutionContext) -> None:
         """Validate a drop aside, put it into ``data/``, make the new DVC version."""
         from geomag.data import inbox  # its readers are not needed to load the definitions
 
@@ -67,13 +68,13 @@ def take_drop_job(
         executor_def=dg.in_process_executor,
         description="One drop of incoming/: validated aside, then the next version of data/.",
     )
-    def take_drop_alone() -> None:
-        take_drop()
+    def take_drop() -> None:
+        take()
 
-    return take_drop_alone
+    return take_drop
 
 
-def incoming_sensor(root: Path) -> dg.SensorDefinition:
+def incoming_sensor(root: Path, *, interval_s: int = 30) -> dg.SensorDefinition:
     """One run of `take_drop` for each drop that has not changed between two looks.
 
     The cursor holds what the last look saw. A refused drop has its note, and is not asked for
@@ -84,7 +85,7 @@ def incoming_sensor(root: Path) -> dg.SensorDefinition:
         name="incoming_drop",
         job_name=TAKE,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=interval_s,
         description="A folder was copied into incoming/BENCHMARK/: take it into data/.",
     )
     def incoming_drop(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -128,6 +129,6 @@ def _request(instance: dg.DagsterInstance, name: str, state: str) -> dg.RunReque
         return None
     return dg.RunRequest(
         run_key=f"{name}@{state}-{len(runs)}",  # killed before its cursor is kept: the same key
-        run_config={"ops": {TAKE: {"config": {"drop": name, "state": state}}}},
+        run_config={"ops": {OP: {"config": {"drop": name, "state": state}}}},
         tags=tags,
     )

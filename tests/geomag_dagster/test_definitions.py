@@ -26,6 +26,10 @@ def test_definitions_load_without_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_code_location_loads_whole():
+    dg.Definitions.validate_loadable(build())  # one name twice among jobs and ops shows only here
+
+
 def test_every_output_of_every_stage_is_an_asset_and_the_graphs_agree():
     graph = build().resolve_asset_graph()
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}

@@ -10,7 +10,7 @@ import pytest
 
 from geomag.data.readers import read_benchmark
 from geomag.versions import dataset_versions, path_md5, tracked_tree, tree_md5
-from geomag_dagster.incoming import DROP, MOST_FAILURES, TAKE
+from geomag_dagster.incoming import DROP, MOST_FAILURES, OP, TAKE
 from geomag_dagster.project import known_version
 from tests.geomag_dagster.hand_drops import copy_by_hand, definitions, make_line
 
@@ -50,7 +50,7 @@ class Daemon:
         """A run of another process."""
         return self.instance.create_run_for_job(
             self.defs.resolve_job_def(job),
-            run_config={"ops": {job: {"config": config}}} if config else None,
+            run_config={"ops": {OP: {"config": config}}} if config else None,
             status=dg.DagsterRunStatus.STARTED,
         )
 
