@@ -67,7 +67,9 @@ def weekly_schedule() -> dg.ScheduleDefinition:
     )
 
 
-def new_data_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinition:
+def new_data_sensor(
+    root: Path, stages: Mapping[str, Stage], *, interval_s: int = 60
+) -> dg.SensorDefinition:
     """One run of ``retrain`` for each state of ``data.dvc`` and of the code that it feeds.
 
     ``data.dvc`` is written after the last file it names, so a drop that is half copied is not seen.
@@ -77,7 +79,7 @@ def new_data_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinit
         name="new_data",
         job_name="retrain",
         default_status=dg.DefaultSensorStatus.STOPPED,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=interval_s,
         description="data.dvc changed: report the benchmarks' versions and retrain.",
     )
     def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

@@ -1,5 +1,6 @@
-"""A small line of RRSIS-D with everything that takes in drops."""
+"""A small line of RRSIS-D with everything that takes in drops; also what `dagster dev` opens."""
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,8 @@ from geomag_dagster.stages import read_stages
 from tests.data.conftest import RrsisDrop, RrsisTree
 from tests.geomag_dagster.toy import LINE, make_project
 
+PROJECT = "HAND_DROPS_PROJECT"
+"""Environment variable: the project that is opened."""
 INSTANCES = "rrsisd/instances.json"
 
 
@@ -33,7 +36,7 @@ def copy_by_hand(root: Path, name: str = "march", *, bad: bool = False) -> Path:
     return drop.write()
 
 
-def definitions(root: Path) -> dg.Definitions:
+def definitions(root: Path, *, interval_s: int = 30) -> dg.Definitions:
     """The line, the jobs ``retrain`` and ``take_drop``, and the two sensors."""
     stages = read_stages(root)
     return dg.Definitions(
@@ -42,7 +45,16 @@ def definitions(root: Path) -> dg.Definitions:
             dg.define_asset_job("retrain", dg.AssetSelection.all()),
             take_drop_job(root, busy_retries=1, busy_wait_s=0.1),
         ],
-        sensors=[incoming_sensor(root), new_data_sensor(root, stages)],
+        sensors=[
+            incoming_sensor(root, interval_s=interval_s),
+            new_data_sensor(root, stages, interval_s=interval_s),
+        ],
         resources={"dvc": DvcResource(root=str(root))},
         executor=dg.in_process_executor,
     )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The project that the environment names, looked at often."""
+    return definitions(Path(os.environ[PROJECT]), interval_s=2)
