@@ -100,7 +100,7 @@ def test_f33_f34_drops_by_hand_are_taken_in_once_known_again_and_refused(line, t
         loop.await_looks("new_data", "data.dvc is still")
         assert loop.runs("retrain") == ["SUCCESS", "SUCCESS"]
         note = (line / "incoming" / "rrsis_d.corrupt.REFUSED.txt").read_text()
-    # the first drop has brought this row: with another box it is refused before the box is looked at
+    # the first drop has brought this row, and another box is a conflict
     assert "annotations" in note
     assert "102" in note
     assert [path.name for path in (line / "incoming" / "rrsis_d").iterdir()] == ["corrupt"]

@@ -1,19 +1,13 @@
 """Terminate, as the UI's button sends it: to a real webserver, daemon and code server."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 from dagster_graphql import DagsterGraphQLClient
 
 from geomag.train.checkpoint import latest_checkpoint
+from tests.geomag_dagster.dev import dagster_dev
 from tests.geomag_dagster.executors.small_training import STEPS
 from tests.geomag_dagster.executors.test_kills import ancestors, is_gone, progress
 from tests.geomag_dagster.test_supervise import wait_for
@@ -25,39 +19,9 @@ GRACE_S, DEADLINE_S = 30, 600
 
 @pytest.fixture
 def ui(project, tmp_path):
-    """`dagster dev` as `make ui` starts it, for the small training; yields a client."""
-    home = tmp_path / "home"
-    home.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--module-name", "tests.geomag_dagster.executors.ui"]
-    environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
-    log = (tmp_path / "dev.log").open("wb")
-    server = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-    def answers() -> bool:
-        assert server.poll() is None, (tmp_path / "dev.log").read_text()[-3000:]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5):
-                return True
-        except (urllib.error.URLError, TimeoutError):
-            return False
-
-    wait_for(answers, DEADLINE_S)
-    yield DagsterGraphQLClient("127.0.0.1", port_number=port)
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(60) is not None
-    log.close()
+    """The small training in the UI; yields a client."""
+    with dagster_dev("tests.geomag_dagster.executors.ui", tmp_path) as port:
+        yield DagsterGraphQLClient("127.0.0.1", port_number=port)
 
 
 def test_f39_terminate_stops_the_training_in_its_grace_and_the_next_run_resumes(ui, project):
