@@ -20,10 +20,11 @@ from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import Judgement, is_gcg
 from geomag.magcrop.window import select_window
 from geomag.model.assemble import judge, trained
+from geomag.model.choice import settle
 from geomag.model.geomag import Query
 from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look, plain_look
-from geomag.model.probes import Wanted, build_probe
+from geomag.model.probes import Found, Wanted, build_probe
 from geomag.model.probing import Probed, probe_all, window_rule
 from geomag.sealed import sealed
 
@@ -35,10 +36,19 @@ class Looked:
     """How MagCrop treats one picture for one prompt."""
 
     judgement: Judgement
-    heat: Heat | None
-    """None where Eq 4 was not asked."""
-    boxes: tuple[PixelBox, ...]
+    found: Found | None
+    """None where nothing was probed."""
     look: Look
+
+    @property
+    def heat(self) -> Heat | None:
+        """Eq 4's maps; None where it was not asked."""
+        return self.found.heat if self.found else None
+
+    @property
+    def boxes(self) -> tuple[PixelBox, ...]:
+        """C_1, or C_1 and C_2; empty where the image stays whole."""
+        return self.found.boxes if self.found else ()
 
 
 class Asker:
@@ -85,7 +95,7 @@ class Asker:
         judgement = self.judge.judge([prompt.text])[0]
         level = judgement.granularity
         if level not in (Granularity.REGION, Granularity.PIXEL):
-            return Looked(judgement, None, (), magcrop_look(image, level, (), self.profile))
+            return Looked(judgement, None, magcrop_look(image, level, (), self.profile))
         wanted = Wanted(
             image=image,
             prompt=prompt.text,
@@ -94,7 +104,7 @@ class Asker:
         )
         (found,) = build_probe(self.model).find([wanted])
         look = magcrop_look(image, level, found.boxes, settings_for(image, self.profile))
-        return Looked(judgement, found.heat, found.boxes, look)
+        return Looked(judgement, found, look)
 
     def probe(self, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:
         """Eq 4 over the image, and over C_1 at pixel level."""
@@ -123,27 +133,33 @@ class Asker:
         height, width = image.shape[:2]
         if arm == "plain":
             plain = Judgement(None, 1.0)
-            looked = Looked(plain, None, (), plain_look(image, self.profile))
+            looked = Looked(plain, None, plain_look(image, self.profile))
         else:
             looked = self.look(image, prompt)
         seen = time.perf_counter()
         config = self.profile.predict
         most = config.max_new_tokens_gcg if is_gcg(prompt.text) else config.max_new_tokens
         query = Query(looked.look, prompt.text, height, width)
-        answer = self.model.answer([query], max_new_tokens=most)[0]
+        through = self.model.answer([query], max_new_tokens=most)
+        whole = Query(plain_look(image, self.profile), prompt.text, height, width)
+        (answer,) = settle(
+            self.model, through, [looked.found], lambda _: whole, max_new_tokens=most
+        )
         named = len(answer.phrases) == len(answer.masks)
         masks = tuple(
             DrawnMask(answer.phrases[i] if named else prompt.subject, score, np.asarray(mask))
             for i, (mask, score) in enumerate(zip(answer.masks, answer.mask_scores, strict=True))
         )
         level = looked.judgement.granularity
+        is_through = answer is through[0]
+        stands = looked.look if is_through else whole.look
         return Reply(
             text=answer.text,
             masks=masks,
             granularity="none" if level is None else level.value,
             confidence=looked.judgement.confidence,
-            crop_boxes=looked.boxes,
-            visual_tokens=looked.look.n_tokens(self.profile.vlm.patch_px),
+            crop_boxes=looked.boxes if is_through else (),
+            visual_tokens=stands.n_tokens(self.profile.vlm.patch_px),
             n_incomplete=answer.n_incomplete,
             seconds={"look": seen - begun, **answer.seconds},
         )

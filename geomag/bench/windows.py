@@ -7,7 +7,7 @@ the plain one. So the threshold is chosen on validation records and judged on te
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from geomag.geometry import decode_mask, encode_mask, union_of
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.paired import differences
 from geomag.metrics.segmentation import overlap
+from geomag.model.choice import settle
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import settings_for
 from geomag.model.look import magcrop_look, plain_look
@@ -115,7 +116,7 @@ def run(
         answers = _ask(ways[0].model, wanted, looks)
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
         for arm in ways:
-            rows[arm.name] += _try(arm, part, wanted)
+            rows[arm.name] += _try(arm, part, wanted, answers)
         log(f"{start + len(part)} of {len(records)} records")
     trials = {}
     for name, found in rows.items():
@@ -151,7 +152,7 @@ def _ask(model: GeoMag, wanted: Sequence[Wanted], looks: Sequence[Any]) -> list[
 
 
 def _try(
-    arm: Arm, records: Sequence[Record], wanted: Sequence[Wanted]
+    arm: Arm, records: Sequence[Record], wanted: Sequence[Wanted], plain: Sequence[Answer]
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
     looks = [
@@ -159,11 +160,18 @@ def _try(
         for w, f in zip(wanted, found, strict=True)
     ]
     rows = []
-    for record, one, answer in zip(records, found, _ask(arm.model, wanted, looks), strict=True):
+    known = [replace(one, plain=answer) for one, answer in zip(found, plain, strict=True)]
+    most = arm.model.profile.predict.max_new_tokens
+    answers = settle(arm.model, _ask(arm.model, wanted, looks), known, _known, max_new_tokens=most)
+    for record, one, answer in zip(records, found, answers, strict=True):
         quality = crop_quality(record, one)
         recall, pointing = (quality.get(k, float("nan")) for k in ("crop_recall", "pointing"))
         rows.append((score_of(record, answer), one.sureness, bool(one.boxes), recall, pointing))
     return rows
+
+
+def _known(index: int) -> Query:
+    raise AssertionError(f"the plain answer of question {index} is at hand")
 
 
 def score_of(record: Record, answer: Answer) -> float:

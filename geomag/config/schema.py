@@ -10,6 +10,9 @@ def _positive(section: str, **values: float) -> None:
             raise ValueError(f"{section}.{name} must be > 0, got {value}")
 
 
+CeMean = Literal["token", "answer"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
     """Where the benchmarks come from."""
@@ -121,18 +124,20 @@ class AdapterConfig:
 class BaseConfig:
     """Training of the tiny base models on scenes of their own (sample profile only)."""
 
-    n_scenes: int = 1600
-    look_steps: int = 400
+    n_scenes: int = 4000
+    look_steps: int = 600
     """Updates of the dense labels that teach the VLM's tower to see."""
-    read_steps: int = 200
+    read_steps: int = 240
     """Updates of the text-only phase that teaches the language model what a question names."""
-    steps: int = 480
+    steps: int = 1800
     """Updates of the lessons, where the VLM looks and answers."""
     batch: int = 16
     """Images per update of the lessons, five questions each."""
     lr: float = 1.5e-3
-    sam_look_steps: int = 200
-    sam_steps: int = 900
+    question_steps: int = 500
+    """Updates after them, on short answers and on looking in vain for what is not there."""
+    sam_look_steps: int = 300
+    sam_steps: int = 4000
     """Updates of the promptable segmentation of the SAM2-class model."""
     save_every: int = 200
     alignment: float = 1.0
@@ -184,6 +189,11 @@ class MagCropConfig:
     """Where predicted windows come from: Eq 4, the plain answer's mask, or that and else Eq 4."""
     mask_gate: float = 0.0
     """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
+    answer: Literal["window", "surer"] = "window"
+    """Which answer stands: through the window, as the paper, or the plain one where its mask is
+    surer."""
+    answer_margin: float = 0.02
+    """By how much, in mean probability, the window's mask must be surer."""
     probe_px: int = 0
     """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
     large_px: int = 2048
@@ -208,6 +218,8 @@ class TrainConfig:
     weight_decay: float = 0.0
     clip: float = 1.0
     ce: float = 1.0
+    ce_mean: CeMean = "token"
+    """What the cross-entropy is the mean of: all answer tokens, or each answer's own mean."""
     bce: float = 2.0
     dice: float = 0.5
     point: float = 0.5

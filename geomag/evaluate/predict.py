@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,10 @@ from geomag.magcrop.crops import read_heat
 from geomag.magcrop.granularity import GranularityJudge, Judgement
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.assemble import judge, trained
+from geomag.model.choice import settle
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import settings_for
-from geomag.model.look import Look, magcrop_look
+from geomag.model.look import Look, magcrop_look, plain_look
 from geomag.model.probes import Found, Wanted, build_probe
 from geomag.model.probing import heat_cache
 from geomag.model.vision import MEAN
@@ -34,6 +36,7 @@ class Asked:
     """One record with what the model is shown and asked."""
 
     record: Record
+    image: RgbImage
     query: Query
     judgement: Judgement | None
     found: Found | None
@@ -97,9 +100,16 @@ class Predictor:
         )
         for start in range(0, len(records), config.batch):
             asked = self._ask(records[start : start + config.batch])
-            answers = self.model.answer([a.query for a in asked], max_new_tokens=most)
-            for one, answer in zip(asked, answers, strict=True):
-                yield self._row(one, answer)
+            through = self.model.answer([a.query for a in asked], max_new_tokens=most)
+            answers = settle(
+                self.model,
+                through,
+                [a.found for a in asked],
+                partial(_whole, asked, self.profile),
+                max_new_tokens=most,
+            )
+            for one, seen, answer in zip(asked, through, answers, strict=True):
+                yield self._row(one, answer, is_plain=answer is not seen)
 
     def _ask(self, records: Sequence[Record]) -> list[Asked]:
         classes = scene_classes(self.benchmark.name) if self.benchmark.task is Task.SCENE else ()
@@ -114,7 +124,7 @@ class Predictor:
         looks = _Looks(self.profile)
         if self.arm != "magcrop":
             return [
-                Asked(r, _query(looks.of(image, None, ()), p, r), None, None)
+                Asked(r, image, _query(looks.of(image, None, ()), p, r), None, None)
                 for r, image, p in zip(records, images, prompts, strict=True)
             ]
         judged = self.judge.judge(prompts)
@@ -124,7 +134,7 @@ class Predictor:
             records, images, prompts, judged, found, strict=True
         ):
             look = looks.of(image, judgement.granularity, one.boxes if one else ())
-            asked.append(Asked(record, _query(look, prompt, record), judgement, one))
+            asked.append(Asked(record, image, _query(look, prompt, record), judgement, one))
         return asked
 
     def _found(
@@ -150,7 +160,7 @@ class Predictor:
         found = dict(zip(wanted, self.probe.find(list(wanted.values())), strict=True))
         return [found.get(i) for i in range(len(records))]
 
-    def _row(self, asked: Asked, answer: Answer) -> dict[str, Any]:
+    def _row(self, asked: Asked, answer: Answer, *, is_plain: bool) -> dict[str, Any]:
         record = asked.record
         masks = list(answer.masks)
         if record.task is Task.REFERRING:
@@ -173,6 +183,8 @@ class Predictor:
         if asked.found is not None:
             row["crop_boxes"] = [[b.x0, b.y0, b.x1, b.y1] for b in asked.found.boxes]
             row.update(crop_quality(record, asked.found))
+            if is_plain:
+                row["kept"] = "plain"  # its mask was surer than the window's
         return row
 
 
@@ -210,6 +222,12 @@ def blanks(images: Sequence[RgbImage]) -> list[RgbImage]:
     colour = np.rint(255 * np.array(MEAN)).astype(np.uint8)
     of_shape = {image.shape: np.full(image.shape, colour) for image in images}
     return [of_shape[image.shape] for image in images]
+
+
+def _whole(asked: Sequence[Asked], profile: Profile, index: int) -> Query:
+    """The question about the whole image."""
+    one = asked[index]
+    return _query(plain_look(one.image, profile), one.query.prompt, one.record)
 
 
 def _query(look: Look, prompt: str, record: Record) -> Query:

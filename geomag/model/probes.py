@@ -6,7 +6,7 @@ the window is the bottleneck). A window that is doubtful leaves the image whole:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from geomag.magcrop.crops import Heat, windows
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import Window, grow_box, select_window
-from geomag.model.geomag import GeoMag, Query
+from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.look import plain_look
 from geomag.model.probing import Probed, probe_all, window_rule
 from geomag.seeds import generator
@@ -50,6 +50,8 @@ class Found:
     sureness: float
     """In [0, 1]; what the gate is held against, whether or not it has closed."""
     heat: Heat | None = None
+    plain: Answer | None = None
+    """The answer about the whole image, where the probe has asked for it."""
 
 
 class WindowProbe(Protocol):
@@ -105,17 +107,19 @@ class MaskProbe:
                 max_new_tokens=profile.predict.max_new_tokens,
             )
             for index, answer in zip(part, answers, strict=True):
-                if answer.masks:
-                    score = answer.mask_scores[0]
-                    found[index] = self._around(answer.masks[0], score)
+                found[index] = self._around(answer)
         return found
 
-    def _around(self, mask: BoolMask, score: float) -> Found:
+    def _around(self, answer: Answer) -> Found:
         settings = self._model.profile.magcrop
-        window = mask_window(mask, min_px=settings.min_px)
-        sure = window is not None and not window.is_doubtful and score >= settings.mask_gate
-        boxes = (window.box,) if window is not None and sure else ()
-        return Found(boxes=boxes, sureness=score if window is not None else 0.0)
+        window, score = None, 0.0
+        if answer.masks:
+            window = mask_window(answer.masks[0], min_px=settings.min_px)
+            score = answer.mask_scores[0]
+        if window is None:
+            return Found(boxes=(), sureness=0.0, plain=answer)
+        sure = not window.is_doubtful and score >= settings.mask_gate
+        return Found(boxes=(window.box,) if sure else (), sureness=score, plain=answer)
 
 
 class JointProbe:
@@ -128,7 +132,7 @@ class JointProbe:
         """Both probes see every question."""
         pairs = zip(self._mask.find(wanted), self._attention.find(wanted), strict=True)
         return [
-            Found(boxes=mask.boxes, sureness=mask.sureness, heat=eq4.heat) if mask.boxes else eq4
+            replace(mask, heat=eq4.heat) if mask.boxes else replace(eq4, plain=mask.plain)
             for mask, eq4 in pairs
         ]
 

@@ -25,15 +25,16 @@ from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.model.weights import pin_base, sample_encoder, save_base
 from geomag.train.base_dense import CATEGORIES, COLOURS, DensePretraining
+from geomag.train.base_reading import Reading
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
-from geomag.train.base_vlm import Lessons, Reading
+from geomag.train.base_vlm import Lessons, Questions
 from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.loop import LoopSettings, Stopped, train
 
 Log = Callable[[str], None]
 TOKENIZER_SCENES = 600
-SAM_SCENES = 900
+SAM_SCENES = 2400
 MEASURED = 32
 STOPPED = 75
 """Exit code of a job that saved its state when asked to stop."""
@@ -126,6 +127,9 @@ def _train_vlm(profile: Profile, work: Path) -> None:
         Phase("read", Reading(vlm, scenes, seed=config.seed), config.read_steps, 128),
         Phase("lessons", lessons, config.steps, config.batch),
     ]
+    if config.question_steps:
+        questions = Questions(vlm, scenes, alignment=config.alignment, seed=config.seed)
+        phases.append(Phase("questions", questions, config.question_steps, config.batch))
     before = ""
     for phase in phases:
         if phase.job is lessons:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geomag.data.benchmarks import Task
 from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
 from geomag.data.draw.captions import captions
+from geomag.data.draw.categories import LAND_USE
 from geomag.data.draw.language import describe, refer
 from geomag.data.draw.places import PLACE_KINDS, draw_place, place_of
 from geomag.data.draw.questions import Question, questions
@@ -26,9 +27,11 @@ from geomag.train.base_sam import SegmentationScene
 SIZES_PX = (256, 320)
 N_OBJECTS = (3, 12)
 """More than the benchmarks show: each object is a lesson, background teaches little."""
-PLACE_SHARE = 0.3
-LAND_SHARE = 0.2
-LAND = ("road", "water", "building", "tree", "field", "car", "van", "truck", "bus")
+PLACE_SHARE = 0.25
+LAND_SHARE = 0.3
+LAND = (*LAND_USE, "bridge", "storage tank", "stadium", "tennis court", "baseball field")
+N_QUESTIONS, N_LAND_QUESTIONS = 8, 16
+"""A question of yes or no teaches little, so there are many."""
 WINDOWS = (0.25, 0.34, 0.42, 0.5, 0.67)
 WHERE = (PROBE["where"], EVALUATION[Task.REFERRING])
 """Wordings that ask for a place; LLaVA cannot draw, so it answers in words."""
@@ -114,7 +117,8 @@ def _object_lessons(scene: Scene, rng: np.random.Generator) -> list[Lesson]:
         box = box_text(thing.box, width=width, height=height)
         asked = _wording(Task.ROC, rng).format(x=box)
         lessons.append(Lesson(asked, thing.category, (index,), centre=(float(x), float(y))))
-    for question in questions(scene, rng, n=6, kinds=("presence", "comp")):
+    n = N_LAND_QUESTIONS if scene.pool == LAND else N_QUESTIONS
+    for question in questions(scene, rng, n=n, kinds=("presence", "comp")):
         lessons.append(_asked(scene, question, rng))
     plain = describe(scene, rng).text
     for tag in GCG_TAGS:

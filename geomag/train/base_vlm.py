@@ -12,20 +12,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from geomag.config.schema import CeMean
 from geomag.data.prompts import frame
 from geomag.model.turns import Turn, pack_turns
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.seeds import generator
 from geomag.train.alignment import cell_targets, row_attention
-from geomag.train.base_dense import LABELS, code_reader, place_code, read_code
+from geomag.train.base_dense import code_reader, place_code, read_code
+from geomag.train.base_reading import Gather
 from geomag.train.base_scenes import BaseScene, Lesson
 from geomag.train.losses import alignment_loss, answer_loss
 
 TURNS = 5
-N_GLIMPSED, PATCHES = 4, 8
+ASKED = 3
+"""Of them yes-or-no questions, in `Questions`."""
+SHORT = 6
+"""Words of the longest answer in `Questions`."""
+YES_NO = ("yes", "no")
 SIDES = ((1.0, None), (1.0, None), (1.0, None), (0.75, 1.0))
 """Sides of (whole, crop) as shares of the native side; None leaves the crop out."""
 
@@ -39,99 +45,10 @@ class Row:
     sides: tuple[float, float | None]
 
 
-class Gather(nn.Module):
-    """What the predicting row must know before it looks: the names and the place asked for.
-
-    Read off the last layer's input by cosine with the names' own words (`base_dense`), so that
-    attention can find the patches that point the same way; thrown away after training.
-    """
-
-    def __init__(self, vlm: Vlm) -> None:
-        super().__init__()
-        self._table = [vlm.llava.get_input_embeddings().weight]  # in a list: not a submodule's
-        self._ids = [torch.tensor(vlm.ids(name)) for name in LABELS]
-        self.sharpness = nn.Parameter(torch.tensor([10.0, -4.0]))
-        self._reader = code_reader(vlm.width)
-
-    def forward(self, rows: Tensor, lessons: Sequence[Lesson]) -> Tensor:
-        """Loss over rows ``[T, D]``: names of those that name something, centres of boxes."""
-        table = self._table[0]
-        words = F.normalize(torch.stack([table[ids].mean(0) for ids in self._ids]), dim=1)
-        scale, bias = self.sharpness
-        said = F.normalize(rows, dim=1) @ words.T * scale + bias
-        named = torch.zeros_like(said)
-        centre = rows.new_zeros(len(rows), 2)
-        for t, lesson in enumerate(lessons):
-            named[t, list(lesson.names)] = 1
-            if lesson.centre is not None:
-                centre[t] = rows.new_tensor(lesson.centre)
-        names = torch.tensor([bool(lesson.names) for lesson in lessons], device=rows.device)
-        boxes = torch.tensor([lesson.centre is not None for lesson in lessons], device=rows.device)
-        loss = rows.new_zeros(())
-        if bool(names.any()):
-            weight = said.new_tensor(len(LABELS) / 4)
-            loss = loss + F.binary_cross_entropy_with_logits(
-                said[names], named[names], pos_weight=weight
-            )
-        if bool(boxes.any()):
-            said_place = read_code(rows[boxes], self._reader)
-            wanted = place_code(centre[boxes, 0], centre[boxes, 1])
-            loss = loss + 2 * F.mse_loss(said_place, wanted)
-        return loss
-
-
-class Reading:
-    """Job: know what a question names and which place it gives, before there is an image.
-
-    Text alone is short, so this part is cheap; learned among image tokens it is what holds
-    everything else up.
-    """
-
-    def __init__(self, vlm: Vlm, scenes: Sequence[BaseScene], *, seed: int) -> None:
-        self._vlm, self._seed = vlm, seed
-        self._gather = Gather(vlm)
-        lessons = [lesson for scene in scenes for lesson in scene.lessons]
-        self._lessons = [x for x in lessons if x.names or x.centre is not None]
-        self._pictures = [scene.whole for scene in scenes]
-
-    def parameters(self) -> dict[str, Tensor]:
-        """The language model below its last layer, and the heads."""
-        last = len(self._vlm.language_model.layers) - 1
-        found = {
-            name: tensor
-            for name, tensor in self._vlm.language_model.named_parameters()
-            if not name.startswith((f"layers.{last}.", "norm."))
-        }
-        return {**found, **{f"gather.{k}": v for k, v in self._gather.named_parameters()}}
-
-    def batch(self, update: int, size: int) -> list[Lesson]:
-        """Lessons of an update."""
-        rng = generator(self._seed, "reading", update)
-        return [self._lessons[i] for i in rng.integers(0, len(self._lessons), size)]
-
-    def losses(self, samples: Sequence[Lesson]) -> dict[str, Tensor]:
-        """Names and places read off the last prompt position below the last layer."""
-        prompts = [self._vlm.ids(frame(lesson.prompt)) for lesson in samples]
-        packed = self._vlm.pack(prompts, self._glimpses(len(samples)))
-        with self._vlm.last_layer_input() as caught:
-            self._vlm.states(packed)
-        gathered = self._gather(caught["x"][:, -1], samples)
-        return {"total": gathered, "gather": gathered}
-
-    @torch.no_grad()
-    def _glimpses(self, n: int) -> list[Tensor]:
-        """A few patches of some scene before each question: to be read past."""
-        picked = torch.randint(len(self._pictures), (N_GLIMPSED,))
-        pixels = torch.from_numpy(np.stack([self._pictures[i] for i in picked]))
-        pixels = pixels.permute(0, 3, 1, 2).float() / 255
-        whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(N_GLIMPSED, -1)
-        patches = visual_tokens(self._vlm.llava.model, pixels, whole).flatten(0, 1)
-        chosen = torch.randint(len(patches), (n, PATCHES))
-        return list(patches[chosen])
-
-
 class Lessons:
     """Job: answer questions about drawn scenes, and look at what they are about."""
+
+    ce_mean: CeMean = "token"
 
     def __init__(
         self, vlm: Vlm, scenes: Sequence[BaseScene], *, alignment: float, seed: int
@@ -166,9 +83,16 @@ class Lessons:
         rows = []
         for index in rng.integers(0, len(self._scenes), size):
             scene = self._scenes[index]
-            picked = rng.permutation(len(scene.lessons))[:TURNS]
-            rows.append(Row(scene, tuple(scene.lessons[i] for i in picked), sides))
+            rows.append(Row(scene, self._picked(scene, rng), sides))
         return rows
+
+    def _picked(self, scene: BaseScene, rng: np.random.Generator) -> tuple[Lesson, ...]:
+        order = rng.permutation(len(scene.lessons))[:TURNS]
+        return tuple(scene.lessons[i] for i in order)
+
+    def _absent(self, lesson: Lesson) -> bool:
+        """Whether a lesson without a target is taught to look away from the image."""
+        return False
 
     def losses(self, samples: Sequence[Row]) -> dict[str, Tensor]:
         """Answer cross-entropy, plus the alignment where a lesson has a target."""
@@ -177,7 +101,7 @@ class Lessons:
         together = pack_turns(self._vlm, self._head, visual, turns)
         with self._vlm.last_layer_input() as caught:
             states = self._vlm.states(together.packed)
-        ce = answer_loss(self._vlm.lm_head, states, together.packed)
+        ce = answer_loss(self._vlm.lm_head, states, together.packed, mean=self.ce_mean)
         if not self._alignment:
             return {"total": ce, "ce": ce}
         attention = row_attention(
@@ -192,6 +116,8 @@ class Lessons:
                 target[t, columns[r]] = torch.from_numpy(
                     self._cells(np.asarray(masks.any(0)), boxes[r])
                 )
+            elif self._absent(lesson):
+                target[t, : len(self._head)] = 1
         aligned = alignment_loss(attention, target)
         rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
         gathered = self._gather(rows, [lesson for _, lesson in lessons])
@@ -226,7 +152,7 @@ class Lessons:
         side = lessons[0][0].segmentation.masks.shape[-1]
         centre = states.new_tensor(np.asarray(places)) / side
         wanted = place_code(centre[:, 0], centre[:, 1])
-        return 2 * F.mse_loss(read_code(states[rows], self._reader), wanted)
+        return 4 * F.mse_loss(read_code(states[rows], self._reader), wanted)
 
     def _views(self, samples: Sequence[Row]) -> tuple[list[Tensor], list[list[tuple[Any, int]]]]:
         """Visual tokens per row, and each row's views as (unit box, tokens per side)."""
@@ -272,3 +198,25 @@ class Lessons:
             else:
                 self._tokens[text] = [*self._vlm.ids(text), int(self._vlm.tokenizer.eos_token_id)]
         return self._tokens[text]
+
+
+class Questions(Lessons):
+    """Job: short answers, and yes or no above all.
+
+    Attention sums to 1, so it says what fits best and never that nothing fits. Here a thing that is
+    not there is looked for in vain: its row is taught to attend to the words before the image, and
+    what it brings back from there is a no.
+    """
+
+    ce_mean: CeMean = "answer"
+
+    def _picked(self, scene: BaseScene, rng: np.random.Generator) -> tuple[Lesson, ...]:
+        short = [x for x in scene.lessons if len(x.answer.split()) <= SHORT]
+        asked = [x for x in short if x.answer in YES_NO]
+        other = [x for x in short if x.answer not in YES_NO]
+        chosen = [asked[i] for i in rng.permutation(len(asked))[:ASKED]]
+        chosen += [other[i] for i in rng.permutation(len(other))[: TURNS - len(chosen)]]
+        return tuple(chosen)
+
+    def _absent(self, lesson: Lesson) -> bool:
+        return bool(lesson.names) and lesson.answer in YES_NO and not lesson.targets

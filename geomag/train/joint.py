@@ -16,10 +16,10 @@ from geomag.data.records import Record
 from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
 from geomag.model.segments import label_groups
-from geomag.model.vlm import IGNORE, Packed
+from geomag.model.vlm import Packed
 from geomag.seeds import generator
 from geomag.train.alignment import row_attention
-from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss
+from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from geomag.train.samples import Sample
 
 T = TypeVar("T")
@@ -142,8 +142,8 @@ class JointTraining:
             aligned, n_aligned = self._alignment(samples, packed, groups, caught)
         return _Pass(
             samples,
-            answer_loss(vlm.lm_head, states, packed),
-            int((packed.labels[:, 1:] != IGNORE).sum()),
+            answer_loss(vlm.lm_head, states, packed, mean=self._config.ce_mean),
+            n_answers(packed, mean=self._config.ce_mean),
             states[groups[:, :1], groups[:, 1:] - 1 + offsets],  # what predicts each [SEG]
             aligned,
             n_aligned,

@@ -4,21 +4,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from geomag.config.schema import CeMean
 from geomag.model.vlm import IGNORE, Packed
 
 
-def answer_loss(lm_head: torch.nn.Module, states: Tensor, packed: Packed) -> Tensor:
+def answer_loss(
+    lm_head: torch.nn.Module, states: Tensor, packed: Packed, *, mean: CeMean = "token"
+) -> Tensor:
     """Cross-entropy on answer tokens only; the head runs on their predicting positions only.
 
     Args:
         lm_head: ``[D] -> [V]``.
         states: ``[B, S, D]``, post-norm.
         packed: Holds the labels.
+        mean: Over all tokens, or over answers of the mean over each one's tokens: a yes then
+            counts as much as a caption of forty words.
     """
     targets = packed.labels[:, 1:]
     wanted = targets != IGNORE
-    logits = lm_head(states[:, :-1][wanted])
-    return F.cross_entropy(logits.float(), targets[wanted])
+    logits = lm_head(states[:, :-1][wanted]).float()
+    if mean == "token":
+        return F.cross_entropy(logits, targets[wanted])
+    losses = F.cross_entropy(logits, targets[wanted], reduction="none")
+    begins = wanted & ~F.pad(wanted, (1, 0))[:, :-1]
+    answer = begins[wanted].long().cumsum(0) - 1
+    share = 1.0 / torch.bincount(answer).float()
+    return (losses * share[answer]).sum() / len(share)
+
+
+def n_answers(packed: Packed, *, mean: CeMean) -> int:
+    """What `answer_loss` has averaged over: to join the means of two passes."""
+    wanted = packed.labels[:, 1:] != IGNORE
+    if mean == "token":
+        return int(wanted.sum())
+    return int((wanted & ~F.pad(wanted, (1, 0))[:, :-1]).sum())
 
 
 def bce_loss(logits: Tensor, truth: Tensor, *, positive_weight: float = 1.0) -> Tensor:

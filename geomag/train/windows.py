@@ -27,6 +27,9 @@ MOST = 2 / 3
 """A window longer than this share of min(W, H) magnifies too little to be one."""
 NESTED = 0.5
 """Share of the pixel-level windows that stand in one of twice their side: C_2 in C_1."""
+MISSED = 0.25
+"""Share of the pixel-level windows that hold nothing of the target: there is nothing to draw."""
+TRIES = 20
 
 
 def drawn_looks(
@@ -46,7 +49,8 @@ def drawn_windows(
 ) -> tuple[PixelBox, ...]:
     """C_1, or C_1 and C_2, on pixel borders, around a record's target.
 
-    The target lies anywhere inside, as it does in a window that was found.
+    The target lies anywhere inside, as it does in a window that was found. Some pixel-level windows
+    miss it, as those do too: a model that has only seen right windows is as sure in a wrong one.
 
     Returns:
         Nothing where there is no target, or where it is too large to be magnified.
@@ -59,6 +63,8 @@ def drawn_windows(
     side = max(longer * rng.uniform(*CONTEXT), float(min_px))
     if side > most:
         return ()
+    if granularity is Granularity.PIXEL and rng.random() < MISSED:
+        return _beside(target, side, record, rng)
     inner = _around(target, side, record, rng)
     if granularity is Granularity.PIXEL and 2 * side <= most and rng.random() < NESTED:
         return (_around(inner, 2 * side, record, rng), inner)
@@ -71,6 +77,21 @@ def _around(inside: PixelBox, side: float, record: Record, rng: np.random.Genera
     y = rng.uniform(inside.y1 - side, inside.y0)
     spot = PixelBox(x, y, x + side, y + side)
     return grow_box(spot, width=record.width, height=record.height, min_px=side)
+
+
+def _beside(
+    target: PixelBox, side: float, record: Record, rng: np.random.Generator
+) -> tuple[PixelBox, ...]:
+    """A square of ``side`` pixels that holds nothing of ``target``; none if none is found."""
+    for _ in range(TRIES):
+        x = rng.uniform(0, record.width - side)
+        y = rng.uniform(0, record.height - side)
+        spot = PixelBox(x, y, x + side, y + side)
+        box = grow_box(spot, width=record.width, height=record.height, min_px=side)
+        apart_x = box.x1 <= target.x0 or box.x0 >= target.x1
+        if apart_x or box.y1 <= target.y0 or box.y0 >= target.y1:
+            return (box,)
+    return ()
 
 
 def _target(record: Record) -> PixelBox | None:

@@ -16,9 +16,10 @@ from geomag.train.base_dense import (
     place_code,
     read_code,
 )
+from geomag.train.base_reading import Gather, Reading
 from geomag.train.base_sam import _point_inside
 from geomag.train.base_scenes import draw_base_scene
-from geomag.train.base_vlm import Gather, Lessons, Reading
+from geomag.train.base_vlm import Lessons, Questions
 from tests.model.tiny import tiny_vlm
 
 
@@ -103,14 +104,14 @@ def test_gather_is_low_for_a_row_that_points_at_its_names(scenes):
     assert gather(towards, [one]) < gather(-towards, [one])
 
 
-@pytest.mark.parametrize("job", ["reading", "lessons"])
+@pytest.mark.parametrize("job", ["reading", "lessons", "questions"])
 def test_a_few_updates_lower_the_loss(scenes, job):
     vlm = tiny_vlm()
-    made = (
-        Reading(vlm, scenes, seed=1)
-        if job == "reading"
-        else Lessons(vlm, scenes, alignment=1.0, seed=1)
-    )
+    made = {
+        "reading": lambda: Reading(vlm, scenes, seed=1),
+        "lessons": lambda: Lessons(vlm, scenes, alignment=1.0, seed=1),
+        "questions": lambda: Questions(vlm, scenes, alignment=1.0, seed=1),
+    }[job]()
     parameters = made.parameters()
     optimizer = torch.optim.AdamW(parameters.values(), lr=3e-3)
     losses = []
@@ -128,18 +129,20 @@ def test_the_base_stage_gives_the_same_bytes_and_only_reloads_what_is_done(tmp_p
     profile = override(
         load_profile("sample"),
         vlm={
+            "path": "",
             "image_px": 56,
             "vision_width": 32,
             "text_width": 32,
             "vision_layers": 2,
             "text_layers": 2,
         },
-        encoder={"image_px": 64, "neck_width": 32},
+        encoder={"path": "", "image_px": 64, "neck_width": 32},
         base={
             "n_scenes": 12,
             "steps": 3,
             "look_steps": 3,
             "read_steps": 3,
+            "question_steps": 3,
             "sam_look_steps": 3,
             "sam_steps": 3,
             "batch": 4,

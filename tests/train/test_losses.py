@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from geomag.model.vlm import IGNORE, Packed
 from geomag.train.alignment import cell_targets, row_attention
-from geomag.train.losses import alignment_loss, bce_loss, dice_loss
+from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from tests.model.tiny import tiny_vlm
 
 
@@ -15,6 +16,21 @@ def test_dice_of_a_half_hit_by_hand():
     truth = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
     wanted = 1 - (2 * 0.001 + 1e-6) / (0.003 + 1e-6)
     assert float(dice_loss(logits, truth)) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_every_answer_counts_alike_or_every_token_does():
+    # two answers in one row, of one token and of three; the head says 0 for sure, truth is 1 or 0
+    labels = torch.tensor([[IGNORE, 1, IGNORE, 0, 0, 1]])
+    states = torch.zeros(1, 6, 2)
+    states[..., 0] = 1.0  # logits (1, 0): -log p is a for token 0 and a + 1 for token 1
+    a = float(np.log(1 + np.exp(-1)))
+    packed = Packed(states, torch.ones(1, 6), torch.arange(6)[None], labels, labels != IGNORE)
+    head = torch.nn.Identity()
+    by_token = float(answer_loss(head, states, packed))
+    by_answer = float(answer_loss(head, states, packed, mean="answer"))
+    assert by_token == pytest.approx(((a + 1) + a + a + (a + 1)) / 4, abs=1e-6)
+    assert by_answer == pytest.approx(((a + 1) + (3 * a + 1) / 3) / 2, abs=1e-6)
+    assert [n_answers(packed, mean=m) for m in ("token", "answer")] == [4, 2]
 
 
 def test_bce_is_a_mean_over_pixels_and_weighs_the_foreground():

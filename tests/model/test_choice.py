@@ -1,0 +1,76 @@
+"""Which of two answers stands: the window's, or the whole image's where its mask is surer."""
+
+import numpy as np
+import pytest
+
+from geomag.geometry import PixelBox
+from geomag.model.choice import settle, surer
+from geomag.model.geomag import Answer, Query
+from geomag.model.look import plain_look
+from geomag.model.probes import Found
+from tests.model.whole import tiny_geomag
+
+IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)
+MASK = np.ones((40, 60), dtype=bool)
+BOX = (PixelBox(0, 0, 20, 20),)
+MOST = 4
+
+
+def drawn(score: float) -> Answer:
+    return Answer(f"[SEG] {score}", (MASK,), (), 0, (score,))
+
+
+SAID = Answer("yes", (), ())
+
+
+@pytest.mark.parametrize(
+    ("plain", "through", "stands"),
+    [(0.8, 0.9, "through"), (0.8, 0.81, "plain"), (0.9, 0.7, "plain")],
+)
+def test_the_window_must_be_ahead_by_the_margin(plain, through, stands):
+    answers = {"plain": drawn(plain), "through": drawn(through)}
+    assert surer(answers["plain"], answers["through"], margin=0.02) is answers[stands]
+
+
+def test_nothing_drawn_through_the_window_gives_way():
+    assert surer(drawn(0.1), SAID, margin=0.02).text == "[SEG] 0.1"
+
+
+def asked_again(**magcrop):
+    model = tiny_geomag(magcrop=magcrop).eval()
+    asked = []
+
+    def answer(queries, *, max_new_tokens):
+        assert max_new_tokens == MOST
+        asked.extend(queries)
+        return [drawn(0.6) for _ in queries]
+
+    model.answer = answer
+    return model, asked
+
+
+def whole(index: int) -> Query:
+    return Query(plain_look(IMAGE, tiny_geomag().profile), f"question {index}", 40, 60)
+
+
+def test_only_masks_through_windows_are_doubted_and_known_plain_answers_are_not_asked_again():
+    model, asked = asked_again(answer="surer")
+    answers = [drawn(0.5), drawn(0.5), drawn(0.9), SAID, SAID]
+    found = [
+        Found(boxes=BOX, sureness=1.0, plain=drawn(0.7)),
+        Found(boxes=(), sureness=0.0),
+        Found(boxes=BOX, sureness=1.0),
+        Found(boxes=BOX, sureness=1.0),
+        None,
+    ]
+    settled = settle(model, answers, found, whole, max_new_tokens=MOST)
+    assert [a.text for a in settled] == ["[SEG] 0.7", "[SEG] 0.5", "[SEG] 0.9", "yes", "yes"]
+    assert [q.prompt for q in asked] == ["question 2"]
+
+
+def test_the_paper_s_form_trusts_every_window():
+    model, asked = asked_again(answer="window")
+    answers = [drawn(0.1)]
+    found = [Found(boxes=BOX, sureness=1.0, plain=drawn(0.9))]
+    assert settle(model, answers, found, whole, max_new_tokens=MOST) == answers
+    assert asked == []
