@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomag.bench.pool import paired, per_record
 from geomag.config import Profile, override
 from geomag.data.benchmarks import BENCHMARKS, Granularity, Task
 from geomag.data.by_image import by_image, read_each_once
@@ -22,7 +23,6 @@ from geomag.data.records import Record
 from geomag.evaluate.predict import crop_quality
 from geomag.geometry import decode_mask, encode_mask, union_of
 from geomag.metrics.bootstrap import Resampling
-from geomag.metrics.paired import differences
 from geomag.metrics.segmentation import overlap
 from geomag.model.choice import settle
 from geomag.model.geomag import Answer, GeoMag, Query
@@ -78,15 +78,18 @@ def with_settings(model: GeoMag, **sections: Any) -> GeoMag:
 
 
 def arms(model: GeoMag, *, seed: int = 0) -> list[Arm]:
-    """Every probe, and the controls."""
-    gated, free = model, with_settings(model, magcrop=OPEN)
-    return [
+    """Every probe and the controls, their windows trusted, and then the surer answer kept."""
+    free = with_settings(model, magcrop={**OPEN, "answer": "window"})
+    gated = with_settings(model, magcrop={"answer": "window"})
+    surer = with_settings(model, magcrop={**OPEN, "answer": "surer"})
+    trusted = [
         Arm("attention", free, AttentionProbe(free), "gate"),
         Arm("mask", free, MaskProbe(free), "mask_gate"),
         Arm("attention+mask", gated, JointProbe(gated)),
         Arm("oracle", free, OracleProbe(free.profile)),
         Arm("random", free, RandomProbe(free.profile, seed=seed)),
     ]
+    return trusted + [Arm(f"{a.name}, surer", surer, a.probe) for a in trusted]
 
 
 def run(
@@ -203,16 +206,7 @@ def summary(
     records: Sequence[Record], plain: Floats, scores: Floats, trial: Trial, how: Resampling
 ) -> dict[str, Any]:
     """Means, and the paired difference to plain with an interval over images."""
-    images = {name: i for i, name in enumerate({r.image: None for r in records})}
-    owner = np.array([images[r.image] for r in records])
-    sizes = np.bincount(owner)
-
-    def mean_of(values: Floats) -> Callable[[Floats], Floats]:
-        sums = np.bincount(owner, weights=values)
-        return lambda weights: (weights @ sums) / (weights @ sizes)
-
-    pair = ({"score": mean_of(scores)}, {"score": mean_of(plain)})
-    gap = differences(*pair, len(images), how)["score"]
+    gap = paired(scores, plain, [r.image for r in records], how)
     return {
         "score": float(scores.mean()),
         "plain": float(plain.mean()),
@@ -260,7 +254,13 @@ def bench_windows(
             rows[f"{arm.name}, gated"] = summary(records, plain, closed, trial, how)
     for label, row in rows.items():
         log(line(label, row))
-    return {"bench": "windows", "benchmark": name, "gates": gates, "rows": rows}
+    return {
+        "bench": "windows",
+        "benchmark": name,
+        "gates": gates,
+        "rows": rows,
+        "records": per_record(records, plain, {n: t.scores for n, t in trials.items()}),
+    }
 
 
 def line(label: str, row: dict[str, Any]) -> str:

@@ -139,6 +139,26 @@ def windows(
         write_json(json, result)
 
 
+@app.command()
+def pool(
+    files: Annotated[list[Path], typer.Argument(help="What `bench windows --json` has written.")],
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Several trainings as one comparison: every arm against plain, small targets apart."""
+    from geomag.bench.pool import lines
+    from geomag.bench.pool import pool as pooled
+    from geomag.config.schema import ScoreConfig
+    from geomag.io import write_json
+    from geomag.metrics.bootstrap import Resampling
+
+    defaults = ScoreConfig()
+    result = pooled(files, Resampling(defaults.resamples, defaults.seed))
+    for line in lines(result):
+        typer.echo(line)
+    if json is not None:
+        write_json(json, result)
+
+
 @app.command("4k")
 def large(
     out: Annotated[Path, typer.Option(help="Folder of the scenes; drawn if they are not there.")],

@@ -190,10 +190,10 @@ class MagCropConfig:
     mask_gate: float = 0.0
     """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
     answer: Literal["window", "surer"] = "window"
-    """Which answer stands: through the window, as the paper, or the plain one where its mask is
-    surer."""
+    """Which answer stands: the one through the window, as the paper, or the surer of that and the
+    plain one."""
     answer_margin: float = 0.02
-    """By how much, in mean probability, the window's mask must be surer."""
+    """By how much, in mean probability of a mask or of words, the window's must be surer."""
     probe_px: int = 0
     """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
     large_px: int = 2048
@@ -238,7 +238,7 @@ class TrainConfig:
     arm: Literal["magcrop", "plain"] = "magcrop"
     windows: Literal["probe", "drawn"] = "probe"
     """``probe``: those that Eq 4 finds, as the paper; ``drawn``: the whole image, and beside it a
-    window drawn around the target (a question's: Eq 4's)."""
+    window drawn around what is to be drawn (of questions and boxes: Eq 4's)."""
     save_every: int = 200
     """Optimizer updates between checkpoints."""
     log_every: int = 20

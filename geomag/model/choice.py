@@ -13,7 +13,7 @@ from geomag.model.probes import Found
 
 
 def surer(plain: Answer, through: Answer, *, margin: float) -> Answer:
-    """The answer whose first mask has the higher mean probability.
+    """The answer with the surer mask, by its mean probability; without masks, the surer words.
 
     Args:
         plain: Of the whole image.
@@ -21,7 +21,11 @@ def surer(plain: Answer, through: Answer, *, margin: float) -> Answer:
         margin: By how much the window's must be ahead; two masks of the same object are drawn at
             different scales, so their probabilities do not compare to the last digit.
     """
-    return through if _sureness(through) > _sureness(plain) + margin else plain
+    if plain.mask_scores or through.mask_scores:
+        ahead = _drawn(through) - _drawn(plain)
+    else:
+        ahead = through.text_score - plain.text_score
+    return through if ahead > margin else plain
 
 
 def settle(
@@ -46,12 +50,12 @@ def settle(
         return list(answers)
     plain: dict[int, Answer] = {}
     asked = []
-    for i, (answer, one) in enumerate(zip(answers, found, strict=True)):
+    for i, one in enumerate(found):
         if one is None or not one.boxes:
             continue
         if one.plain is not None:
             plain[i] = one.plain
-        elif answer.masks:
+        else:
             asked.append(i)
     if asked:
         said = model.answer([whole(i) for i in asked], max_new_tokens=max_new_tokens)
@@ -62,5 +66,5 @@ def settle(
     ]
 
 
-def _sureness(answer: Answer) -> float:
+def _drawn(answer: Answer) -> float:
     return answer.mask_scores[0] if answer.mask_scores else 0.0

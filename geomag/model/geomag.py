@@ -47,6 +47,8 @@ class Answer:
     n_incomplete: int = 0
     mask_scores: tuple[float, ...] = ()
     """Mean foreground probability inside each mask; 0 for an empty one."""
+    text_score: float = 0.0
+    """Geometric mean probability of the words' tokens; 0 where nothing was said."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Per phase, of the whole batch divided by its size."""
 
@@ -179,7 +181,15 @@ class GeoMag(nn.Module):
             logits = self.mask_logits(h_seg, features)
             masks = tuple(self._paste(query, one) for one in logits)
             scores = tuple(_confidence(one) for one in logits)
-        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores)
+        said = self._likelihood(tokens, states)
+        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores, said)
+
+    def _likelihood(self, tokens: list[int], states: Tensor) -> float:
+        if not tokens:
+            return 0.0
+        chances = self.vlm.lm_head(states).float().log_softmax(-1)
+        ids = torch.tensor(tokens, device=states.device)[:, None]
+        return float(chances.gather(1, ids).mean().exp())
 
     def _paste(self, query: Query, logits: Tensor) -> NDArray[np.bool_]:
         """A mask at the image's size; what SAM2 did not see is background."""

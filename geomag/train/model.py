@@ -117,7 +117,7 @@ def _samples(
     if profile.train.arm == "plain" or benchmark.task is Task.GCG:
         return prepare(model, whole)
     is_drawn = profile.train.windows == "drawn" and level is not Granularity.IMAGE
-    if is_drawn and benchmark.task is not Task.VQA:
+    if is_drawn and benchmark.task is Task.REFERRING:
         drawn = drawn_looks(records, root=root, granularity=level, profile=profile)
         return prepare(model, chain(whole, drawn))
     heat: dict[str, Heat] = {}

@@ -101,9 +101,10 @@ def test_other_settings_leave_the_model_as_it_is():
     other = with_settings(model, magcrop={"gate": 0.5})
     assert (model.profile.magcrop.gate, other.profile.magcrop.gate) == (0.0, 0.5)
     assert other.vlm is model.vlm
-    assert {arm.name for arm in arms(model)} == {
-        *("attention", "mask", "attention+mask", "oracle", "random")
-    }
+    probes = ("attention", "mask", "attention+mask", "oracle", "random")
+    assert [arm.name for arm in arms(model)] == [*probes, *(f"{name}, surer" for name in probes)]
+    assert {arm.model.profile.magcrop.answer for arm in arms(model)[:5]} == {"window"}
+    assert {arm.model.profile.magcrop.answer for arm in arms(model)[5:]} == {"surer"}
 
 
 def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_path):
@@ -121,7 +122,10 @@ def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_pat
     assert set(rows) == {
         *("attention", "attention, gated", "mask", "mask, gated"),
         *("attention+mask", "oracle", "random"),
+        *(f"{arm.name}" for arm in arms(model)[5:]),
     }
+    assert [row["id"] for row in result["records"]] == [r.id for r in records[2:]]
+    assert set(result["records"][0]["scores"]) == {"plain", *(arm.name for arm in arms(model))}
     assert set(result["gates"]) == {"gate", "mask_gate"}
     assert rows["oracle"]["crop_recall"] == 1.0
     assert len({row["plain"] for row in rows.values()}) == 1
@@ -131,7 +135,7 @@ def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_pat
         low, high = row["interval"]
         assert low <= row["difference"] <= high
         assert row["difference"] == pytest.approx(row["score"] - row["plain"])
-    assert lines[-1].startswith("random ")
+    assert lines[-1].startswith("random, surer ")
 
 
 @pytest.mark.integration

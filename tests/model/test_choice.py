@@ -20,7 +20,7 @@ def drawn(score: float) -> Answer:
     return Answer(f"[SEG] {score}", (MASK,), (), 0, (score,))
 
 
-SAID = Answer("yes", (), ())
+SAID = Answer("yes", (), (), text_score=0.5)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ SAID = Answer("yes", (), ())
 def test_the_window_must_be_ahead_by_the_margin(plain, through, stands):
     answers = {"plain": drawn(plain), "through": drawn(through)}
     assert surer(answers["plain"], answers["through"], margin=0.02) is answers[stands]
+
+
+def test_words_are_compared_by_their_own_probability():
+    other = Answer("no", (), (), text_score=0.6)
+    assert surer(SAID, other, margin=0.02) is other
+    assert surer(other, SAID, margin=0.02) is other
 
 
 def test_nothing_drawn_through_the_window_gives_way():
@@ -53,7 +59,7 @@ def whole(index: int) -> Query:
     return Query(plain_look(IMAGE, tiny_geomag().profile), f"question {index}", 40, 60)
 
 
-def test_only_masks_through_windows_are_doubted_and_known_plain_answers_are_not_asked_again():
+def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_asked_again():
     model, asked = asked_again(answer="surer")
     answers = [drawn(0.5), drawn(0.5), drawn(0.9), SAID, SAID]
     found = [
@@ -64,8 +70,8 @@ def test_only_masks_through_windows_are_doubted_and_known_plain_answers_are_not_
         None,
     ]
     settled = settle(model, answers, found, whole, max_new_tokens=MOST)
-    assert [a.text for a in settled] == ["[SEG] 0.7", "[SEG] 0.5", "[SEG] 0.9", "yes", "yes"]
-    assert [q.prompt for q in asked] == ["question 2"]
+    assert [a.text for a in settled] == ["[SEG] 0.7", "[SEG] 0.5", "[SEG] 0.9", "[SEG] 0.6", "yes"]
+    assert [q.prompt for q in asked] == ["question 2", "question 3"]
 
 
 def test_the_paper_s_form_trusts_every_window():

@@ -24,7 +24,8 @@ def test_every_answer_counts_alike_or_every_token_does():
     states = torch.zeros(1, 6, 2)
     states[..., 0] = 1.0  # logits (1, 0): -log p is a for token 0 and a + 1 for token 1
     a = float(np.log(1 + np.exp(-1)))
-    packed = Packed(states, torch.ones(1, 6), torch.arange(6)[None], labels, labels != IGNORE)
+    nowhere = torch.zeros(1, 6, dtype=torch.bool)
+    packed = Packed(states, torch.ones(1, 6), torch.arange(6)[None], nowhere, labels)
     head = torch.nn.Identity()
     by_token = float(answer_loss(head, states, packed))
     by_answer = float(answer_loss(head, states, packed, mean="answer"))
