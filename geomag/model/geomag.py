@@ -1,5 +1,6 @@
 """GeoMag whole: a prompt and an image in; text and masks out (paper Fig 2; model protocol 0)."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, phrases_of, with_seg_marks
 from geomag.model.vision import cut, unit_box, visual_tokens
-from geomag.model.vlm import Vlm
+from geomag.model.vlm import Generated, Vlm
 
 ENCODE_AT_ONCE = 64
 
@@ -140,10 +141,8 @@ class GeoMag(nn.Module):
         groups = [find_groups(tokens, self.seg_ids) for tokens in made.tokens]
         features = self._features_of([i for i, g in enumerate(groups) if g.starts], queries)
         answers = [
-            self._finish(query, tokens, states, groups[index], features.get(index))
-            for index, (query, tokens, states) in enumerate(
-                zip(queries, made.tokens, made.states, strict=True)
-            )
+            self._finish(query, made, index, groups[index], features.get(index))
+            for index, query in enumerate(queries)
         ]
         drawn = time.perf_counter()
         seconds = {"vision": seen - begun, "language": said - seen, "masks": drawn - said}
@@ -167,11 +166,12 @@ class GeoMag(nn.Module):
     def _finish(
         self,
         query: Query,
-        tokens: list[int],
-        states: Tensor,
+        made: Generated,
+        index: int,
         groups: Groups,
         features: list[Tensor] | None,
     ) -> Answer:
+        tokens, states = made.tokens[index], made.states[index]
         text = with_seg_marks(self.vlm.decode(tokens), self.seg_names)
         n_seg = len(self.seg_names)
         masks: tuple[BoolMask, ...] = ()
@@ -181,15 +181,9 @@ class GeoMag(nn.Module):
             logits = self.mask_logits(h_seg, features)
             masks = tuple(self._paste(query, one) for one in logits)
             scores = tuple(_confidence(one) for one in logits)
-        said = self._likelihood(tokens, states)
-        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores, said)
-
-    def _likelihood(self, tokens: list[int], states: Tensor) -> float:
-        if not tokens:
-            return 0.0
-        chances = self.vlm.lm_head(states).float().log_softmax(-1)
-        ids = torch.tensor(tokens, device=states.device)[:, None]
-        return float(chances.gather(1, ids).mean().exp())
+        said = made.log_probs[index]
+        likely = math.exp(sum(said) / len(said)) if said else 0.0
+        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores, likely)
 
     def _paste(self, query: Query, logits: Tensor) -> NDArray[np.bool_]:
         """A mask at the image's size; what SAM2 did not see is background."""

@@ -97,7 +97,7 @@ class MaskProbe:
     def find(self, wanted: Sequence[Wanted]) -> list[Found]:
         """Ask all pixel-level questions plainly first."""
         profile = self._model.profile
-        found = [Found(boxes=(), sureness=0.0) for _ in wanted]
+        found = [Found(boxes=(), sureness=0.0, heat=w.heat) for w in wanted]
         asked = [i for i, w in enumerate(wanted) if w.granularity is Granularity.PIXEL]
         size = profile.predict.batch
         for start in range(0, len(asked), size):
@@ -107,7 +107,7 @@ class MaskProbe:
                 max_new_tokens=profile.predict.max_new_tokens,
             )
             for index, answer in zip(part, answers, strict=True):
-                found[index] = self._around(answer)
+                found[index] = replace(self._around(answer), heat=wanted[index].heat)
         return found
 
     def _around(self, answer: Answer) -> Found:
@@ -149,7 +149,7 @@ class OracleProbe:
         for one in wanted:
             window: Window | None = None
             if one.truth is not None:
-                window = mask_window(one.truth, min_px=self._min_px)
+                window = mask_window(one.truth, context=1.0, min_px=self._min_px)
             boxes = () if window is None or window.is_doubtful else (window.box,)
             found.append(Found(boxes=boxes, sureness=1.0))
         return found

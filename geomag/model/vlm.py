@@ -45,6 +45,8 @@ class Generated:
     """Per row, without the end token."""
     states: list[Tensor]
     """Per row ``[T, D]``: state t predicted token t (post-norm)."""
+    log_probs: list[list[float]]
+    """Per row, of its tokens."""
 
 
 class Vlm(nn.Module):
@@ -172,6 +174,7 @@ class Vlm(nn.Module):
         rows = list(range(len(packed.embeds)))  # of the batch, those still computed
         tokens: list[list[int]] = [[] for _ in rows]
         states: list[list[Tensor]] = [[] for _ in rows]
+        log_probs: list[list[float]] = [[] for _ in rows]
         is_open = torch.ones(len(rows), dtype=torch.bool, device=self.device)
         mask, position = packed.mask, packed.positions[:, -1:]
         out = self.language_model(
@@ -183,12 +186,15 @@ class Vlm(nn.Module):
         )
         for left in reversed(range(max_new_tokens)):
             last = out.last_hidden_state[:, -1]
-            chosen = self.lm_head(last).argmax(-1)
+            logits = self.lm_head(last).float()
+            chosen = logits.argmax(-1)
+            sure = logits.amax(-1) - logits.logsumexp(-1)
             is_open = is_open & (chosen != end)
             going = is_open.nonzero()[:, 0]
             for place in going.tolist():
                 tokens[rows[place]].append(int(chosen[place]))
                 states[rows[place]].append(last[place])
+                log_probs[rows[place]].append(float(sure[place]))
             if left == 0 or len(going) == 0:
                 break
             if 2 * len(going) <= len(rows):
@@ -207,7 +213,7 @@ class Vlm(nn.Module):
                 use_cache=True,
             )
         empty = packed.embeds.new_zeros(0, self.width)
-        return Generated(tokens, [torch.stack(s) if s else empty for s in states])
+        return Generated(tokens, [torch.stack(s) if s else empty for s in states], log_probs)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of generated ids, special tokens kept."""

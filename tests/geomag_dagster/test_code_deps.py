@@ -22,9 +22,11 @@ ENTRIES = {
     "score": ("geomag/cli/score.py", "score"),
     "report": ("geomag/cli/report.py", "report"),
 }
+WEIGHTS = "geomag/released"
 PLUMBING = (
     "geomag/errors.py",
     "geomag/io.py",
+    "geomag/packaged.py",
     "geomag/seeds.py",
     "geomag/sealed.py",
     "geomag/versions.py",
@@ -72,7 +74,7 @@ def reached(file: str, function: str) -> set[str]:
 @pytest.mark.parametrize("group", sorted(ENTRIES))
 def test_a_stage_depends_on_the_code_that_makes_its_result(group):
     stage = next(s for s in read_stages(ROOT).values() if s.group == group)
-    code = [dep for dep in stage.deps if dep.startswith("geomag/")]
+    code = [dep for dep in stage.deps if dep.startswith("geomag/") and dep != WEIGHTS]
     used = reached(*ENTRIES[group])
     uncovered = sorted(file for file in used if not any(overlap(file, dep) for dep in code))
     assert uncovered == []

@@ -8,13 +8,22 @@ from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from tests.model.tiny import tiny_vlm, tiny_vlm_config
 
+PAPER_FORM = {"view": "stitch", "probe": "attention", "answer": "window"}
+"""Whatever the profile `sample` does."""
+
 
 def tiny_profile(**sections) -> Profile:
     config = tiny_vlm_config()
     values = {
         "vlm": {"image_px": config.image_px, "patch_px": config.patch_px},
-        "encoder": {"image_px": 64, "neck_width": 32},
         **sections,
+        "encoder": {
+            "image_px": 64,
+            "neck_width": 32,
+            "input": "adjusted",
+            **sections.get("encoder", {}),
+        },
+        "magcrop": {**PAPER_FORM, **sections.get("magcrop", {})},
     }
     return override(load_profile("sample"), **values)
 

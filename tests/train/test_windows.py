@@ -1,6 +1,7 @@
 """Windows drawn around training targets: they hold the target, in C_1 and in C_2."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,12 +40,28 @@ def test_every_window_holds_the_target_inside_the_image(x, y, width, height, see
     record = referring((x, y, x + width, y + height))
     boxes = drawn_windows(record, Granularity.PIXEL, generator(seed), min_px=48)
     target = PixelBox(x, y, x + width, y + height)
+    if len(boxes) == 1 and apart(boxes[0], target):
+        target = boxes[0]  # one that misses on purpose
     for outer, inner in zip(boxes, [*boxes, target][1:], strict=True):
         assert outer.contains(inner)
     for box in boxes:
         assert PixelBox(0, 0, WIDTH, HEIGHT).contains(box)
         assert box.as_ints() == (box.x0, box.y0, box.x1, box.y1)
         assert 48 <= max(box.width, box.height) <= 2 / 3 * HEIGHT + 2
+
+
+def apart(a: PixelBox, b: PixelBox) -> bool:
+    return a.x1 <= b.x0 or a.x0 >= b.x1 or a.y1 <= b.y0 or a.y0 >= b.y1
+
+
+def test_a_quarter_of_the_pixel_level_windows_hold_nothing_of_the_target():
+    record = referring((100, 100, 116, 116))
+    target = PixelBox(100, 100, 116, 116)
+    for level, share in ((Granularity.PIXEL, 0.25), (Granularity.REGION, 0.0)):
+        drawn = [drawn_windows(record, level, generator(n), min_px=32) for n in range(400)]
+        missed = [boxes for boxes in drawn if apart(boxes[-1], target)]
+        assert len(missed) / len(drawn) == pytest.approx(share, abs=0.07)
+        assert all(len(boxes) == 1 for boxes in missed)
 
 
 def test_a_region_has_one_window_and_pixels_sometimes_two():
