@@ -17,6 +17,7 @@ from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
+from geomag.errors import ConfigError
 from geomag.io import value_digest
 from geomag.model.sam2_parts import Sam2Parts, normalise, settle_neck
 from geomag.model.tiny import tiny_llava
@@ -53,11 +54,17 @@ def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict
         Metrics by step: ``{"job", "step", ...}``; empty when weights were pinned.
 
     Raises:
+        ConfigError: If one of the two is pinned and the other is not.
         Stopped: After a signal, with the state saved.
     """
     if profile.vlm.path and profile.encoder.path:
         log(f"pinned {profile.vlm.path} and {profile.encoder.path}: {pin_base(out, profile)}")
         return []
+    if profile.vlm.path or profile.encoder.path:
+        lacking = "encoder.path" if profile.vlm.path else "vlm.path"
+        raise ConfigError(
+            lacking, "empty, though the other model is pinned", remedy="pin both, or train both"
+        )
     context = multiprocessing.get_context("spawn")
     jobs = [
         context.Process(target=_run_job, args=(name, profile, work / name))

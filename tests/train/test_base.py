@@ -6,6 +6,7 @@ import torch
 
 from geomag.config import load_profile, override
 from geomag.data.draw.scene import draw_objects
+from geomag.errors import ConfigError
 from geomag.seeds import generator
 from geomag.train.base import make_base
 from geomag.train.base_dense import (
@@ -155,3 +156,9 @@ def test_the_base_stage_gives_the_same_bytes_and_only_reloads_what_is_done(tmp_p
     make_base(profile, tmp_path / "c", tmp_path / "other", log=lines.append)
     digests = [(tmp_path / n / "complete.json").read_text() for n in "abc"]
     assert digests[0] == digests[1] == digests[2]
+
+
+def test_a_pinned_model_beside_one_to_be_trained_is_refused(tmp_path):
+    profile = override(load_profile("sample"), encoder={"path": ""})
+    with pytest.raises(ConfigError, match=r"encoder\.path: empty.*pin both, or train both"):
+        make_base(profile, tmp_path / "out", tmp_path / "work", log=print)
