@@ -14,19 +14,15 @@ from geomag.train.windows import drawn_windows
 WIDTH, HEIGHT = 320, 256
 
 
+def record(task: Task, **target) -> Record:
+    facts = {"benchmark": "any", "id": "1", "split": Split.TRAIN, "image": "1.png"}
+    return Record(task=task, width=WIDTH, height=HEIGHT, **facts, **target)
+
+
 def referring(box: tuple[int, int, int, int]) -> Record:
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     mask[box[1] : box[3], box[0] : box[2]] = True
-    return Record(
-        benchmark="rrsis_d",
-        id="1",
-        split=Split.TRAIN,
-        task=Task.REFERRING,
-        image="1.png",
-        width=WIDTH,
-        height=HEIGHT,
-        masks=(encode_mask(mask),),
-    )
+    return record(Task.REFERRING, masks=(encode_mask(mask),))
 
 
 @given(
@@ -37,8 +33,8 @@ def referring(box: tuple[int, int, int, int]) -> Record:
     st.integers(0, 10**6),
 )
 def test_every_window_holds_the_target_inside_the_image(x, y, width, height, seed):
-    record = referring((x, y, x + width, y + height))
-    boxes = drawn_windows(record, Granularity.PIXEL, generator(seed), min_px=48)
+    one = referring((x, y, x + width, y + height))
+    boxes = drawn_windows(one, Granularity.PIXEL, generator(seed), min_px=48)
     target = PixelBox(x, y, x + width, y + height)
     if len(boxes) == 1 and apart(boxes[0], target):
         target = boxes[0]  # one that misses on purpose
@@ -55,22 +51,20 @@ def apart(a: PixelBox, b: PixelBox) -> bool:
 
 
 def test_a_quarter_of_the_pixel_level_windows_hold_nothing_of_the_target():
-    record = referring((100, 100, 116, 116))
+    one = referring((100, 100, 116, 116))
     target = PixelBox(100, 100, 116, 116)
     for level, share in ((Granularity.PIXEL, 0.25), (Granularity.REGION, 0.0)):
-        drawn = [drawn_windows(record, level, generator(n), min_px=32) for n in range(400)]
+        drawn = [drawn_windows(one, level, generator(n), min_px=32) for n in range(400)]
         missed = [boxes for boxes in drawn if apart(boxes[-1], target)]
         assert len(missed) / len(drawn) == pytest.approx(share, abs=0.07)
         assert all(len(boxes) == 1 for boxes in missed)
 
 
 def test_a_region_has_one_window_and_pixels_sometimes_two():
-    record = referring((100, 100, 116, 116))
-    regions = [
-        drawn_windows(record, Granularity.REGION, generator(n), min_px=32) for n in range(40)
-    ]
+    one = referring((100, 100, 116, 116))
+    regions = [drawn_windows(one, Granularity.REGION, generator(n), min_px=32) for n in range(40)]
     assert {len(boxes) for boxes in regions} == {1}
-    pixels = [drawn_windows(record, Granularity.PIXEL, generator(n), min_px=32) for n in range(40)]
+    pixels = [drawn_windows(one, Granularity.PIXEL, generator(n), min_px=32) for n in range(40)]
     assert {len(boxes) for boxes in pixels} == {1, 2}
     two = next(boxes for boxes in pixels if len(boxes) == 2)
     assert abs(two[0].width - 2 * two[1].width) <= 3
@@ -80,13 +74,5 @@ def test_what_fills_the_image_or_asks_for_nothing_has_no_window():
     assert (
         drawn_windows(referring((0, 0, 300, 240)), Granularity.PIXEL, generator(1), min_px=32) == ()
     )
-    asked = Record(
-        benchmark="rsvqa_lr",
-        id="1",
-        split=Split.TRAIN,
-        task=Task.VQA,
-        image="1.png",
-        width=WIDTH,
-        height=HEIGHT,
-    )
+    asked = record(Task.VQA)
     assert drawn_windows(asked, Granularity.REGION, generator(1), min_px=32) == ()
