@@ -2,6 +2,7 @@
 PYTHON3 ?= python3
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+INSTALL = $(PYTHON) -m pip install --quiet --no-compile -c requirements.lock
 PORT ?= 3000
 MLFLOW_PORT ?= 5000
 
@@ -22,17 +23,24 @@ export MKL_NUM_THREADS ?= 1
 help:  ## This list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.set-up  ## Make .venv with everything; again only when pyproject.toml or the lock changed.
+setup: $(VENV)/.tools  ## Make .venv with everything; again only when pyproject.toml or the lock changed.
 
-# sam2 declares a torchvision that the CPU build of torch cannot import, hence --no-deps
-# (docs/setup.md); its source distribution builds with the torch that is installed already. The
-# newest dagster-k8s asks for the dagster one patch before the newest: the tests run it without.
-$(VENV)/.set-up: pyproject.toml requirements.lock
+# What the line runs with. sam2 declares a torchvision that the CPU build of torch cannot import,
+# hence --no-deps (docs/setup.md); its source distribution builds with the torch that is installed
+# already. Python compiles what it imports: compiling all of it here would take a minute.
+$(VENV)/.line: pyproject.toml requirements.lock
 	$(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet -c requirements.lock 'setuptools>=77' wheel
-	$(PYTHON) -m pip install --quiet -c requirements.lock -e '.[dev,ray]'
-	SAM2_BUILD_CUDA=0 $(PYTHON) -m pip install --quiet --no-deps --no-build-isolation sam2==1.1.0
-	$(PYTHON) -m pip install --quiet --no-deps -c requirements.lock dagster-k8s
+	$(PYTHON) -m pip install --quiet --upgrade pip
+	$(INSTALL) 'setuptools>=77' wheel
+	$(INSTALL) -e .
+	SAM2_BUILD_CUDA=0 $(INSTALL) --no-deps --no-build-isolation sam2==1.1.0
+	touch $@
+
+# What tests and checks need besides. The newest dagster-k8s asks for the dagster one patch before
+# the newest: the tests run it without.
+$(VENV)/.tools: $(VENV)/.line
+	$(INSTALL) -e '.[dev,ray]'
+	$(INSTALL) --no-deps dagster-k8s
 	touch $@
 
 lock: setup  ## Write requirements.lock from what is installed.
@@ -41,10 +49,10 @@ lock: setup  ## Write requirements.lock from what is installed.
 	(head -n 1 requirements.lock; cat $(VENV)/lock) > $(VENV)/lock.new
 	mv $(VENV)/lock.new requirements.lock
 
-sample: setup  ## Data, models, predictions, scores and report of the sample, then the score tables.
+sample: $(VENV)/.line  ## Data, models, predictions, scores and report of the sample, then its tables.
 	$(PYTHON) -m geomag_dagster.run whole_line
 
-ui: setup  ## Dagster and MLflow on this machine; Ctrl-C stops both.
+ui: $(VENV)/.line  ## Dagster and MLflow on this machine; Ctrl-C stops both.
 	$(PYTHON) -m geomag_dagster.ui --port $(PORT) --mlflow-port $(MLFLOW_PORT)
 
 test: setup  ## All tests, doctests included.

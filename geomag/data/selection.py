@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from geomag.config.schema import TrainConfig
+from geomag.config.schema import Profile, TrainConfig
 from geomag.data.benchmarks import Benchmark, Split, Task
 from geomag.data.records import Record, read_records
 from geomag.seeds import generator
@@ -30,6 +30,24 @@ def training_records(benchmark: Benchmark, path: Path, config: TrainConfig) -> l
         order = generator(config.seed, "kept", benchmark.name).permutation(len(records))
         records = [records[i] for i in sorted(order[: config.most_records])]
     return records
+
+
+def looks_through_eq4(profile: Profile) -> bool:
+    """Whether training sees records through the windows that Eq 4 finds.
+
+    Not where windows are drawn around targets and those of predictions come from a first mask
+    (`magcrop.probe: mask`): a question without one is asked of the whole image then and now.
+    """
+    is_masked = profile.train.windows == "drawn" and profile.magcrop.probe == "mask"
+    return profile.train.arm == "magcrop" and not is_masked
+
+
+def probed_records(benchmark: Benchmark, path: Path, profile: Profile) -> list[Record]:
+    """Records whose heatmap is needed: those of the test splits, and what training looks at."""
+    seen = looks_through_eq4(profile)
+    return (training_records(benchmark, path, profile.train) if seen else []) + test_records(
+        benchmark, path
+    )
 
 
 def test_records(benchmark: Benchmark, path: Path) -> list[Record]:

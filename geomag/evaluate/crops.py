@@ -8,7 +8,7 @@ from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image, read_each_once
 from geomag.data.prompts import probe_prompt
-from geomag.data.selection import test_records, training_records
+from geomag.data.selection import probed_records
 from geomag.magcrop.crops import Heat, write_heat
 from geomag.model.probing import Probed, heat_cache, probe_all
 from geomag.model.weights import load_base
@@ -37,13 +37,11 @@ def make_crops(
         work: Resumable state: maps by content, so that a stopped stage goes on.
         log: Takes progress lines.
     """
-    settings = BENCHMARKS[benchmark]
     base = artifacts / "models" / "base"
     vlm, _ = load_base(base, profile)
     path = artifacts / "records" / benchmark / "records.jsonl"
-    records = by_image(
-        training_records(settings, path, profile.train) + test_records(settings, path)
-    )
+    settings = BENCHMARKS[benchmark]
+    records = by_image(probed_records(settings, path, profile))
     out = artifacts / "crops" / benchmark
     cache = heat_cache(work / "heat", artifacts / "models", profile)
     heat: dict[str, Heat] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geomag.data.prompts import frame
 from geomag.model.vlm import IGNORE, Packed, Vlm
 
 
@@ -22,6 +23,31 @@ class Turn:
     """What follows the image in the framed prompt."""
     answer: Sequence[int]
     """Ends with the end token in training."""
+
+
+class TurnIds:
+    """Prompts and answers to ids, each text tokenized once."""
+
+    def __init__(self, vlm: Vlm) -> None:
+        self._vlm = vlm
+        self._known: dict[str, list[int]] = {}
+        framed = vlm.ids(frame(""))
+        self.head = framed[: framed.index(vlm.image_id)]
+        """What stands before the image in every framed prompt."""
+
+    def turn(self, prompt: str, answer: str) -> Turn:
+        """A prompt, unframed, and its answer with the end token."""
+        end = int(self._vlm.tokenizer.eos_token_id)
+        return Turn(self._after_image(frame(prompt)), [*self._ids(answer), end])
+
+    def _after_image(self, framed: str) -> list[int]:
+        ids = self._ids(framed)
+        return ids[ids.index(self._vlm.image_id) + 1 :]
+
+    def _ids(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self._vlm.ids(text)
+        return self._known[text]
 
 
 @dataclass(frozen=True, slots=True)

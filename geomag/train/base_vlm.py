@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geomag.config.schema import CeMean
-from geomag.data.prompts import frame
-from geomag.model.turns import Turn, pack_turns
+from geomag.model.turns import TurnIds, pack_turns
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.seeds import generator
@@ -27,8 +26,8 @@ from geomag.train.base_scenes import BaseScene, Lesson
 from geomag.train.losses import alignment_loss, answer_loss
 
 TURNS = 5
-ASKED = 3
-"""Of them yes-or-no questions, in `Questions`."""
+ASKED, OTHER = 6, 3
+"""Questions of yes or no, and other ones, in `Questions`: turns are short, an image is long."""
 SHORT = 6
 """Words of the longest answer in `Questions`."""
 YES_NO = ("yes", "no")
@@ -59,11 +58,9 @@ class Lessons:
         self._seed = seed
         self._patch = vlm.llava.config.vision_config.patch_size
         self._native = vlm.llava.config.vision_config.image_size
-        self._tokens: dict[str, list[int]] = {}
+        self._ids = TurnIds(vlm)
         self._gather = Gather(vlm)
         self._reader = code_reader(vlm.width)
-        framed = vlm.ids(frame(""))
-        self._head = framed[: framed.index(vlm.image_id)]
 
     def parameters(self) -> dict[str, Tensor]:
         """Everything but the tower's unread last layer and its pooler."""
@@ -97,8 +94,8 @@ class Lessons:
     def losses(self, samples: Sequence[Row]) -> dict[str, Tensor]:
         """Answer cross-entropy, plus the alignment where a lesson has a target."""
         visual, boxes = self._views(samples)
-        turns = [[self._turn(lesson) for lesson in row.lessons] for row in samples]
-        together = pack_turns(self._vlm, self._head, visual, turns)
+        turns = [[self._ids.turn(x.prompt, x.answer) for x in row.lessons] for row in samples]
+        together = pack_turns(self._vlm, self._ids.head, visual, turns)
         with self._vlm.last_layer_input() as caught:
             states = self._vlm.states(together.packed)
         ce = answer_loss(self._vlm.lm_head, states, together.packed, mean=self.ce_mean)
@@ -117,7 +114,7 @@ class Lessons:
                     self._cells(np.asarray(masks.any(0)), boxes[r])
                 )
             elif self._absent(lesson):
-                target[t, : len(self._head)] = 1
+                target[t, : len(self._ids.head)] = 1
         aligned = alignment_loss(attention, target)
         rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
         gathered = self._gather(rows, [lesson for _, lesson in lessons])
@@ -187,18 +184,6 @@ class Lessons:
     def _cells(self, mask: NDArray[np.bool_], views: list[tuple[Any, int]]) -> NDArray[np.float32]:
         return np.concatenate([cell_targets(mask, box, grid) for box, grid in views])
 
-    def _turn(self, lesson: Lesson) -> Turn:
-        return Turn(self._ids(lesson.prompt, framed=True), self._ids(lesson.answer, framed=False))
-
-    def _ids(self, text: str, *, framed: bool) -> list[int]:
-        if text not in self._tokens:
-            if framed:
-                ids = self._vlm.ids(frame(text))
-                self._tokens[text] = ids[ids.index(self._vlm.image_id) + 1 :]
-            else:
-                self._tokens[text] = [*self._vlm.ids(text), int(self._vlm.tokenizer.eos_token_id)]
-        return self._tokens[text]
-
 
 class Questions(Lessons):
     """Job: short answers, and yes or no above all.
@@ -215,7 +200,7 @@ class Questions(Lessons):
         asked = [x for x in short if x.answer in YES_NO]
         other = [x for x in short if x.answer not in YES_NO]
         chosen = [asked[i] for i in rng.permutation(len(asked))[:ASKED]]
-        chosen += [other[i] for i in rng.permutation(len(other))[: TURNS - len(chosen)]]
+        chosen += [other[i] for i in rng.permutation(len(other))[:OTHER]]
         return tuple(chosen)
 
     def _absent(self, lesson: Lesson) -> bool:

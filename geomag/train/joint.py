@@ -4,22 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from geomag.config.schema import TrainConfig
 from geomag.data.benchmarks import Task
-from geomag.data.prompts import answer_of, evaluation_prompt, frame, training_prompt
-from geomag.data.records import Record
 from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
 from geomag.model.segments import label_groups
-from geomag.model.vlm import Packed
-from geomag.seeds import generator
+from geomag.model.turns import PackedTurns, Turn, TurnIds, pack_turns
 from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
+from geomag.train.mixture import Drawn, Mixture
 from geomag.train.samples import Sample
 
 T = TypeVar("T")
@@ -35,15 +32,6 @@ IDLE = (
 """SAM2 decoder parts that Eq 1 never reaches, or that run before the feature cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One sample of an update with the wording and reference drawn for it."""
-
-    sample: Sample
-    prompt: str
-    answer: str
-
-
 class JointTraining:
     """Job: answer every benchmark's training records, and draw the masks they ask for."""
 
@@ -51,17 +39,10 @@ class JointTraining:
         self, model: GeoMag, samples: Mapping[str, Sequence[Sample]], config: TrainConfig
     ) -> None:
         self._model = model
-        self._samples = {name: list(rows) for name, rows in samples.items() if rows}
         self._config = config
-        weights = np.array(
-            [
-                getattr(config, f"share_{_task(rows).value}") / _rivals(self._samples, _task(rows))
-                for rows in self._samples.values()
-            ]
-        )
-        self._names = list(self._samples)
-        self._weights = weights / weights.sum()
         self._seg_ids = model.seg_ids
+        self._ids = TurnIds(model.vlm)
+        self._mixture = Mixture(samples, config, model.profile.prompt, n_seg=len(self._seg_ids))
 
     def parameters(self) -> dict[str, Tensor]:
         """Adapter, projection, decoder, beta and omega."""
@@ -85,23 +66,8 @@ class JointTraining:
         return True
 
     def batch(self, update: int, size: int) -> list[Drawn]:
-        """Records drawn by task shares, each with a wording and a reference."""
-        rng = generator(self._config.seed, "joint", update)
-        drawn = []
-        for name in rng.choice(self._names, size, p=self._weights):
-            rows = self._samples[str(name)]
-            sample = rows[int(rng.integers(len(rows)))]
-            choice = int(rng.integers(max(1, len(sample.record.answers))))
-            prompt = self._wording(sample.record, rng)
-            answer = answer_of(sample.record, n_seg=len(self._seg_ids), choice=choice)
-            drawn.append(Drawn(sample, prompt, answer))
-        return drawn
-
-    def _wording(self, record: Record, rng: np.random.Generator) -> str:
-        settings = self._model.profile.prompt
-        if settings.wordings == "evaluation":
-            return evaluation_prompt(record, scene=settings.scene, decimals=settings.box_decimals)
-        return training_prompt(record, rng, scene=settings.scene, decimals=settings.box_decimals)
+        """Rows drawn by task shares, each with its questions."""
+        return self._mixture.rows(update, size)
 
     def losses(self, samples: Sequence[Drawn]) -> dict[str, Tensor]:
         """CE on answers, BCE and Dice on masks, and the alignment where it is switched on."""
@@ -120,28 +86,32 @@ class JointTraining:
             total = total + config.alignment * losses["alignment"]
         return {"total": total, **losses}
 
-    def _length(self, drawn: Drawn) -> int:
-        vlm = self._model.vlm
-        return len(vlm.ids(drawn.prompt)) + len(drawn.sample.visual) + len(vlm.ids(drawn.answer))
+    def _turns(self, drawn: Drawn) -> list[Turn]:
+        return [self._ids.turn(one.prompt, one.answer) for one in drawn.asked]
 
-    def _read(self, samples: Sequence[Drawn]) -> "_Pass":
+    def _length(self, drawn: Drawn) -> int:
+        asked = sum(len(turn.question) + len(turn.answer) for turn in self._turns(drawn))
+        return len(self._ids.head) + len(drawn.sample.visual) + asked
+
+    def _read(self, rows: Sequence[Drawn]) -> "_Pass":
         """One forward pass of the language model over rows of like length."""
         vlm = self._model.vlm
-        end = int(vlm.tokenizer.eos_token_id)
-        packed = vlm.pack(
-            [vlm.ids(frame(d.prompt)) for d in samples],
-            [d.sample.visual.to(vlm.device) for d in samples],
-            [[*vlm.ids(d.answer), end] for d in samples],
+        together = pack_turns(
+            vlm,
+            self._ids.head,
+            [row.sample.visual.to(vlm.device) for row in rows],
+            [self._turns(row) for row in rows],
         )
+        packed = together.packed
         with vlm.last_layer_input() as caught:
             states = vlm.states(packed)
         groups = label_groups(packed.labels, self._seg_ids)
         offsets = torch.arange(len(self._seg_ids), device=states.device)
         aligned, n_aligned = packed.embeds.new_zeros(()), 0
         if self._config.alignment:
-            aligned, n_aligned = self._alignment(samples, packed, groups, caught)
+            aligned, n_aligned = self._alignment(rows, together, groups, caught)
         return _Pass(
-            samples,
+            rows,
             answer_loss(vlm.lm_head, states, packed, mean=self._config.ce_mean),
             n_answers(packed, mean=self._config.ce_mean),
             states[groups[:, :1], groups[:, 1:] - 1 + offsets],  # what predicts each [SEG]
@@ -182,31 +152,35 @@ class JointTraining:
         return F.mse_loss(prompts[seen], wanted)
 
     def _alignment(
-        self, samples: Sequence[Drawn], packed: Packed, groups: Tensor, caught: dict[str, Tensor]
+        self,
+        rows: Sequence[Drawn],
+        together: PackedTurns,
+        groups: Tensor,
+        caught: dict[str, Tensor],
     ) -> tuple[Tensor, int]:
-        """Loss and number of the rows that begin a [SEG] group or a box's class name."""
-        rows, targets = [], []
-        columns = packed.image_columns
+        """Loss and number of the positions that begin a [SEG] group or a box's class name."""
+        packed = together.packed
+        places, targets = [], []
         for (row, column), cells in zip(
             groups.tolist(),
-            [c for d in samples if len(d.sample.truth) for c in d.sample.cells],
+            [c for d in rows if len(d.sample.truth) for c in d.sample.cells],
             strict=True,
         ):
-            rows.append((row, column - 1))
+            places.append((row, column - 1))
             targets.append((row, cells))
-        for row, drawn in enumerate(samples):
-            if drawn.sample.record.task is Task.ROC:
-                first = int((packed.labels[row] >= 0).nonzero()[0, 0])
-                rows.append((row, first - 1))
-                targets.append((row, drawn.sample.cells[0]))
-        if not rows:
+        questions = [(row, one) for row, drawn in enumerate(rows) for one in drawn.asked]
+        for (row, one), place in zip(questions, together.last_prompt.tolist(), strict=True):
+            if rows[row].sample.task is Task.ROC:
+                places.append(tuple(place))
+                targets.append((row, rows[row].sample.cells[one.index]))
+        if not places:
             return packed.embeds.new_zeros(()), 0
-        place = torch.tensor(rows, device=packed.embeds.device)
+        at = torch.tensor(places, device=packed.embeds.device)
         layer = self._model.vlm.language_model.layers[-1]
-        attention = row_attention(layer, caught, place, packed.mask)
+        attention = row_attention(layer, caught, at, packed.mask)
         target = torch.zeros_like(attention)
         for index, (row, cells) in enumerate(targets):
-            target[index, columns[row]] = cells.to(target.device)
+            target[index, packed.image_columns[row]] = cells.to(target.device)
         return alignment_loss(attention, target), int((target.sum(1) > 0).sum())
 
 
@@ -246,12 +220,3 @@ def _weighted(means: Sequence[tuple[Tensor, int]]) -> Tensor:
     """Mean of all from the means of parts and their counts; 0 if they are empty."""
     total = sum(count for _, count in means)
     return torch.stack([mean * count for mean, count in means]).sum() / max(1, total)
-
-
-def _task(rows: Sequence[Sample]) -> Task:
-    return rows[0].record.task
-
-
-def _rivals(samples: Mapping[str, Sequence[Sample]], task: Task) -> int:
-    """How many benchmarks share a task's part of the batch."""
-    return sum(_task(rows) is task for rows in samples.values())

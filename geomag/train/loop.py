@@ -18,6 +18,7 @@ from torch import Tensor
 
 from geomag.seeds import seed_of
 from geomag.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from geomag.train.side_by_side import gradients
 
 MAX_BAD_UPDATES = 5
 
@@ -38,6 +39,8 @@ class LoopSettings:
     seed: int = 0
     save_every: int = 200
     log_every: int = 20
+    processes: int = 1
+    """That compute micro-batches side by side; the weights are the same for any number."""
 
 
 class Job(Protocol):
@@ -119,23 +122,26 @@ def train(
         )
 
     meter, bad = _Meter(settings.steps, start), 0
-    with _stop_signals() as stop:
+    side_by_side = gradients(
+        _losses_of(job, settings),
+        list(parameters.values()),
+        n_micro=settings.batch // settings.micro_batch,
+        processes=settings.processes,
+    )
+    with _stop_signals() as stop, side_by_side as backward:
         for update in range(start, settings.steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, update)
-            torch.manual_seed(seed_of(settings.seed, "update", update))
-            values = _backward(job, settings, update)
+            values = backward(update)
             norm = torch.nn.utils.clip_grad_norm_(parameters.values(), settings.clip)
-            if bool(torch.isfinite(norm)):
+            bad = 0 if bool(torch.isfinite(norm)) else bad + 1
+            if bad == 0:
                 optimizer.step()
-                bad = 0
-            else:
-                bad += 1
-                if bad >= MAX_BAD_UPDATES:
-                    raise FloatingPointError(
-                        f"the loss is not finite for {bad} updates (update {update}); "
-                        "lower train.lr; the last checkpoint is kept"
-                    )
+            elif bad >= MAX_BAD_UPDATES:
+                raise FloatingPointError(
+                    f"the loss is not finite for {bad} updates (update {update}); "
+                    "lower train.lr; the last checkpoint is kept"
+                )
             optimizer.zero_grad(set_to_none=True)
             meter.add(values)
             done = update + 1
@@ -150,17 +156,15 @@ def train(
                 save(done)
 
 
-def _backward(job: Job, settings: LoopSettings, update: int) -> dict[str, float]:
-    samples = job.batch(update, settings.batch)
-    n_micro = settings.batch // settings.micro_batch
-    values: dict[str, float] = {}
-    for index in range(n_micro):
-        part = samples[index * settings.micro_batch : (index + 1) * settings.micro_batch]
-        losses = job.losses(part)
-        (losses["total"] / n_micro).backward()
-        for name, value in losses.items():
-            values[name] = values.get(name, 0.0) + float(value.detach()) / n_micro
-    return values
+def _losses_of(job: Job, settings: LoopSettings) -> Callable[[int, int], dict[str, Tensor]]:
+    """Losses of a micro-batch, a function of (update, index) and the weights."""
+    size = settings.micro_batch
+
+    def losses(update: int, index: int) -> dict[str, Tensor]:
+        torch.manual_seed(seed_of(settings.seed, "update", update, index))
+        return job.losses(job.batch(update, settings.batch)[index * size :][:size])
+
+    return losses
 
 
 class _Meter:

@@ -17,8 +17,8 @@ def answer_loss(
         lm_head: ``[D] -> [V]``.
         states: ``[B, S, D]``, post-norm.
         packed: Holds the labels.
-        mean: Over all tokens, or over answers of the mean over each one's tokens: a yes then
-            counts as much as a caption of forty words.
+        mean: Over all tokens; over answers of the mean over each one's tokens, so that a yes counts
+            as much as a caption of forty words; or over rows of the mean over each one's answers.
     """
     targets = packed.labels[:, 1:]
     wanted = targets != IGNORE
@@ -29,7 +29,10 @@ def answer_loss(
     begins = wanted & ~F.pad(wanted, (1, 0))[:, :-1]
     answer = begins[wanted].long().cumsum(0) - 1
     share = 1.0 / torch.bincount(answer).float()
-    return (losses * share[answer]).sum() / len(share)
+    if mean == "row":
+        row = begins.nonzero()[:, 0]
+        share = share / torch.bincount(row)[row]
+    return (losses * share[answer]).sum() / n_answers(packed, mean=mean)
 
 
 def n_answers(packed: Packed, *, mean: CeMean) -> int:
@@ -37,6 +40,8 @@ def n_answers(packed: Packed, *, mean: CeMean) -> int:
     wanted = packed.labels[:, 1:] != IGNORE
     if mean == "token":
         return int(wanted.sum())
+    if mean == "row":
+        return int(wanted.any(1).sum())
     return int((wanted & ~F.pad(wanted, (1, 0))[:, :-1]).sum())
 
 

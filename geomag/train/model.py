@@ -9,7 +9,8 @@ import torch
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
-from geomag.data.selection import training_records
+from geomag.data.by_image import by_image
+from geomag.data.selection import looks_through_eq4, training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
 from geomag.model.assemble import save_trained, untrained
@@ -21,7 +22,8 @@ from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
-from geomag.train.samples import Sample, prepare
+from geomag.train.samples import Sample, asked_together, prepare
+from geomag.train.side_by_side import processes_for
 from geomag.train.windows import drawn_looks
 
 TEXT_TOKENS = 64
@@ -74,6 +76,7 @@ def train_model(
         seed=config.seed,
         save_every=config.save_every,
         log_every=config.log_every,
+        processes=processes_for(config.batch // config.micro_batch, model.vlm.device),
     )
     model.train()
     inputs = identity(profile, artifacts)
@@ -107,7 +110,7 @@ def _samples(
 ) -> Iterator[Sample]:
     """Training records as they are seen: whole, through the probe's windows, or as `drawn`."""
     path = artifacts / "records" / benchmark.name / "records.jsonl"
-    records = training_records(benchmark, path, profile.train)
+    records = by_image(training_records(benchmark, path, profile.train))
     level, root = benchmark.granularity, data / benchmark.name
     whole = zip(
         records,
@@ -115,14 +118,16 @@ def _samples(
         strict=True,
     )
     if profile.train.arm == "plain" or benchmark.task is Task.GCG:
-        return prepare(model, whole)
+        return prepare(model, asked_together(whole))
     is_drawn = profile.train.windows == "drawn" and level is not Granularity.IMAGE
     if is_drawn and benchmark.task is Task.REFERRING:
         drawn = drawn_looks(records, root=root, granularity=level, profile=profile)
-        return prepare(model, chain(whole, drawn))
+        return prepare(model, asked_together(chain(whole, drawn)))
+    if is_drawn and not looks_through_eq4(profile):
+        return prepare(model, asked_together(whole))
     heat: dict[str, Heat] = {}
-    if benchmark.crops:
+    if benchmark.crops and looks_through_eq4(profile):
         heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
     looks = record_looks(records, root=root, heat=heat, granularity=level, profile=profile)
     found = zip(records, looks, strict=True)
-    return prepare(model, chain(whole, found) if is_drawn else found)
+    return prepare(model, asked_together(chain(whole, found) if is_drawn else found))

@@ -1,8 +1,9 @@
-"""Training samples: records with what the frozen parts see of them, computed once."""
+"""Training samples: looks with what the frozen parts see in them, computed once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,9 +24,10 @@ AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One record, ready for any number of epochs."""
+    """One look at an image and what may be asked about it, ready for any number of epochs."""
 
-    record: Record
+    records: tuple[Record, ...]
+    """Of one task; a record with masks is alone."""
     visual: Tensor
     """``[n, D]`` visual tokens."""
     features: tuple[Tensor, ...]
@@ -33,47 +35,75 @@ class Sample:
     truth: Tensor
     """``[K, m, m]``: share of each cell that target k covers, in SAM2's frame."""
     cells: Tensor
-    """``[K, n]``: share of each visual token that target k covers, best cell 1."""
+    """``[K, n]``: share of each visual token that target k covers, best cell 1. Targets are the
+    masks, or each record's box."""
     points: Tensor
-    """``[K, 2]``: a pixel of SAM2's input inside each target; NaN where it sees none of it."""
+    """``[K, 2]``: a pixel of SAM2's input inside each mask; NaN where it sees none of it."""
+
+    @property
+    def task(self) -> Task:
+        """Of all its records."""
+        return self.records[0].task
 
 
-def prepare(model: GeoMag, seen: Iterable[tuple[Record, Look]]) -> Iterator[Sample]:
-    """Yield a sample per record and look, in order; the frozen towers run once, in batches.
+Seen = tuple[tuple[Record, ...], Look]
+"""Records and how they are all seen."""
+
+
+def asked_together(seen: Iterable[tuple[Record, Look]]) -> Iterator[Seen]:
+    """Neighbours that see the same of one image, as one; a record with masks stays alone."""
+
+    def sight(pair: tuple[Record, Look]) -> tuple[Any, ...]:
+        record, look = pair
+        alone = record.id if record.masks else None
+        return record.image, look.views, look.encoder_box, alone
+
+    for _, group in groupby(seen, key=sight):
+        pairs = list(group)
+        yield tuple(record for record, _ in pairs), pairs[0][1]
+
+
+def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:
+    """Yield a sample per look, in order; the frozen towers run once, in batches.
 
     Args:
         model: Its VLM tower, projector and SAM2 encoder are used.
-        seen: Records of any task, each with how it is seen.
+        seen: Records of any task, each group with how it is seen (`asked_together`).
     """
-    pairs = iter(seen)
-    while part := list(islice(pairs, AT_ONCE)):
+    groups = iter(seen)
+    while part := list(islice(groups, AT_ONCE)):
         visual = model.visual([look for _, look in part])
-        drawn = [i for i, (record, _) in enumerate(part) if record.masks]
+        drawn = [i for i, (records, _) in enumerate(part) if records[0].masks]
         levels = [f.cpu() for f in model.features([part[i][1] for i in drawn])] if drawn else []
         place = {index: number for number, index in enumerate(drawn)}
-        for index, ((record, look), tokens) in enumerate(zip(part, visual, strict=True)):
+        for index, ((records, look), tokens) in enumerate(zip(part, visual, strict=True)):
             features = tuple(level[place[index]] for level in levels) if index in place else ()
-            yield _sample(model, record, look, tokens.cpu(), features)
+            yield _sample(model, records, look, tokens.cpu(), features)
 
 
 def _sample(
-    model: GeoMag, record: Record, look: Look, visual: Tensor, features: tuple[Tensor, ...]
+    model: GeoMag,
+    records: tuple[Record, ...],
+    look: Look,
+    visual: Tensor,
+    features: tuple[Tensor, ...],
 ) -> Sample:
     patch = model.profile.vlm.patch_px
     side = model.sam.size.image_px // 2
-    masks = [decode_mask(rle) for rle in record.masks]
+    first = records[0]
+    masks = [decode_mask(rle) for rle in first.masks]
     truth = [_in_encoder_frame(mask, look, side) for mask in masks]
-    if not masks and record.task is Task.ROC:
-        masks = [_box_mask(record)]
+    if first.task is Task.ROC:
+        masks = [_box_mask(record) for record in records]
     views = [
-        (unit_box(view, width=record.width, height=record.height), view.side_px // patch)
+        (unit_box(view, width=first.width, height=first.height), view.side_px // patch)
         for view in look.views
     ]
     cells = [
         np.concatenate([cell_targets(mask, box, grid) for box, grid in views]) for mask in masks
     ]
     return Sample(
-        record,
+        records,
         visual,
         features,
         torch.from_numpy(np.stack(truth)) if truth else torch.zeros(0, side, side),

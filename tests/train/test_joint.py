@@ -54,7 +54,7 @@ RECORDS = {
 
 def samples(model):
     return {
-        name: list(prepare(model, [(one, plain_look(IMAGE, model.profile))]))
+        name: list(prepare(model, [((one,), plain_look(IMAGE, model.profile))]))
         for name, one in RECORDS.items()
     }
 
@@ -105,7 +105,7 @@ def test_losses_of_a_batch_do_not_depend_on_its_order():
     model = tiny_geomag()
     job = JointTraining(model, samples(model), model.profile.train)
     drawn = job.batch(0, 12)
-    assert {d.sample.record.task for d in drawn} >= {Task.REFERRING, Task.VQA}
+    assert {d.sample.task for d in drawn} >= {Task.REFERRING, Task.VQA}
     first, second = job.losses(drawn), job.losses(drawn[::-1])
     for name in ("ce", "bce", "dice", "alignment", "point"):
         assert first[name].item() == pytest.approx(second[name].item(), rel=1e-4), name
@@ -139,7 +139,7 @@ def test_it_learns_a_handful_of_records(tmp_path):
 def test_the_mixture_gives_each_task_its_share():
     model = tiny_geomag()
     job = JointTraining(model, samples(model), model.profile.train)
-    tasks = [d.sample.record.task for u in range(40) for d in job.batch(u, 50)]
+    tasks = [d.sample.task for u in range(40) for d in job.batch(u, 50)]
     config = model.profile.train
     total = config.share_referring + config.share_gcg + config.share_roc + config.share_vqa
     share = tasks.count(Task.REFERRING) / len(tasks)

@@ -1,10 +1,14 @@
 """`geomag data sample`: each benchmark's folder is written beside its place and renamed into it."""
 
 import hashlib
+import multiprocessing
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +76,17 @@ def write_sample(
     _refuse_foreign(root)
     if not force and (found := _whole(root, wanted)):
         return _report(root, found, started, is_new=False)
-    partial = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    counts = WRITERS[benchmark](partial, seed=seed, scale=scale)
+    half = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    counts = WRITERS[benchmark](half, seed=seed, scale=scale)
     marker = {
         **wanted,
         "counts": {str(split): n for split, n in counts.items()},
-        "digest": tree_digest(partial),
+        "digest": tree_digest(half),
     }
-    write_json(partial / MARKER, marker)
-    _swap(partial, root)
+    write_json(half / MARKER, marker)
+    _swap(half, root)
     return _report(root, marker, started, is_new=True)
 
 
@@ -94,11 +98,25 @@ def write_all(
     benchmarks: tuple[str, ...] = (),
     force: bool = False,
 ) -> Iterator[Written]:
-    """Draw the named benchmarks (all ten when none is named) into ``out/<benchmark>``."""
+    """Draw the named benchmarks (all ten when none is named) into ``out/<benchmark>``.
+
+    A process per core, in any order; they are yielded in the order named.
+    """
     if unknown := [name for name in benchmarks if name not in BENCHMARKS]:
         raise ConfigError("benchmark", f"{unknown}", f"some of {list(BENCHMARKS)}")
-    for name in benchmarks or tuple(BENCHMARKS):
-        yield write_sample(name, out / name, seed=seed, scale=scale, force=force)
+    names = benchmarks or tuple(BENCHMARKS)
+    write = partial(_write_into, out, seed=seed, scale=scale, force=force)
+    processes = min(len(names), os.cpu_count() or 1)
+    if processes == 1:
+        yield from map(write, names)
+        return
+    context = multiprocessing.get_context("spawn")  # the caller may have threads
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield from pool.map(write, names)
+
+
+def _write_into(out: Path, benchmark: str, *, seed: int, scale: float, force: bool) -> Written:
+    return write_sample(benchmark, out / benchmark, seed=seed, scale=scale, force=force)
 
 
 def tree_digest(root: Path) -> str:
@@ -131,12 +149,12 @@ def _whole(root: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
     return found if same and found.get("digest") == tree_digest(root) else None
 
 
-def _swap(partial: Path, root: Path) -> None:
+def _swap(half: Path, root: Path) -> None:
     old = root.with_name(f".{root.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if root.exists():
         root.rename(old)
-    partial.rename(root)
+    half.rename(root)
     shutil.rmtree(old, ignore_errors=True)
 
 

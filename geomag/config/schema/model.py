@@ -1,0 +1,113 @@
+"""The parts of the model and their sizes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from geomag.config.schema.checks import positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VlmConfig:
+    """The LLaVA-class model: sizes when trained here, a folder when pretrained."""
+
+    path: str = ""
+    """Pretrained weights: a folder or ``package:MODULE/FOLDER``; empty: the base stage trains."""
+    image_px: int = 168
+    """Side of the square input of the vision tower."""
+    patch_px: int = 14
+    vision_width: int = 96
+    vision_layers: int = 4
+    vision_heads: int = 4
+    text_width: int = 128
+    text_layers: int = 4
+    text_heads: int = 4
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.image_px % self.patch_px:
+            raise ValueError(
+                f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """SAM2's Hiera image encoder (frozen) and its neck."""
+
+    path: str = ""
+    """Folder or .pt of pretrained SAM2 weights, or ``package:MODULE/FOLDER``; empty: the base stage
+    trains a tiny one."""
+    image_px: int = 256
+    """Side of the square input; 1024 for the real SAM2."""
+    embed_dim: int = 16
+    neck_width: int = 128
+    """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
+    input: Literal["adjusted", "original", "crop"] = "adjusted"
+    """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Pixel decoder of Eq 1."""
+
+    kind: Literal["sam2_ms", "per_level", "single"] = "sam2_ms"
+    omega_norm: Literal["none", "softmax"] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterConfig:
+    """LoRA on the language model (paper 4.1) and the new token rows."""
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    targets: Literal["qv", "all_linear"] = "qv"
+    n_seg: int = 3
+    """N of Eq 1: [SEG] tokens per target."""
+
+    def __post_init__(self) -> None:
+        positive("adapter", rank=self.rank, alpha=self.alpha, n_seg=self.n_seg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagCropConfig:
+    """Probe, window and adjustment (paper 3.2; model protocol 2-4)."""
+
+    layer: int = -1
+    """Decoder layer whose attention is weighted; the paper takes the last."""
+    loss: Literal["log_p", "ce_literal", "logit"] = "log_p"
+    weights: Literal["base", "current"] = "base"
+    sizes: tuple[float, ...] = (1 / 6, 1 / 4, 1 / 3, 5 / 12, 1 / 2, 2 / 3)
+    """Window sides as shares of min(W, H)."""
+    rule: Literal["paper", "vicrop"] = "paper"
+    gamma: float = 0.5
+    """Score is divided by area ** gamma; the paper's wording is 0."""
+    delta: Literal["cell", "half"] = "half"
+    """Shift of the neighbouring windows: one cell, or half a window."""
+    min_px: int = 64
+    margin: float = 0.0
+    gate: float = 0.0
+    """Windows that hold less than this share of the heatmap are doubtful: no crop; 0 is off."""
+    view: Literal["stitch", "tokens"] = "stitch"
+    """``stitch``: Eq 2 and 3 to the letter; ``tokens``: mixed-resolution views."""
+    dd: Literal["literal", "pyramid"] = "literal"
+    filter: Literal["bicubic", "bilinear"] = "bicubic"
+    image_level_px: int = 100
+    gcg_bypass: bool = True
+    probe: Literal["attention", "mask", "attention+mask"] = "attention"
+    """Where predicted windows come from: Eq 4, the plain answer's mask, or that and else Eq 4."""
+    mask_gate: float = 0.0
+    """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
+    answer: Literal["window", "surer"] = "window"
+    """Which answer stands: the one through the window, as the paper, or the surer of that and the
+    plain one."""
+    answer_margin: float = 0.02
+    """By how much, in mean probability of a mask or of words, the window's must be surer."""
+    probe_px: int = 0
+    """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
+    large_px: int = 2048
+    """An image with a longer side is probed in parts and SAM2 sees its window (Fig 4); 0: never."""
+    large_probe: Literal["tiles", "pyramid", "global"] = "tiles"
+    """Of a large image: every tile, or the whole and then C_1, or as any other image."""
+    tile_px: int = 1024
+    """Most rows of a tile."""

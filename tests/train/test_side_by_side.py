@@ -1,0 +1,103 @@
+"""Micro-batches in several processes: the same bits, no process left, failures told."""
+
+import os
+import signal
+from multiprocessing import active_children as children
+
+import pytest
+import torch
+
+from geomag.train.joint import JointTraining
+from geomag.train.loop import LoopSettings, Stopped, train
+from geomag.train.side_by_side import gradients, processes_for
+from tests.model.whole import tiny_geomag
+from tests.train.test_joint import samples
+from tests.train.test_loop import Line, run, stop_after
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_any_number_of_processes_gives_the_same_bits(tmp_path, processes):
+    one = run(Line(), tmp_path / "one", batch=8)
+    more = run(Line(), tmp_path / "more", batch=8, processes=processes)
+    assert all(torch.equal(one[name], more[name]) for name in one)
+    assert children() == []
+
+
+def test_the_joint_training_gives_the_same_bits(tmp_path):
+    found = []
+    for processes in (1, 2):
+        torch.manual_seed(4)  # the fresh parts
+        model = tiny_geomag()
+        job = JointTraining(model, samples(model), model.profile.train)
+        settings = LoopSettings(
+            steps=3, batch=8, micro_batch=4, lr=0.01, warmup=1, processes=processes
+        )
+        said = []
+        train(
+            job,
+            settings,
+            checkpoints=tmp_path / str(processes),
+            identity={},
+            log=lambda _, means, said=said: said.append(means["total"]),
+        )
+        found.append((said, {k: v.detach().clone() for k, v in job.parameters().items()}))
+    (said, one), (same, two) = found
+    assert said == same
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_parameter_without_a_gradient_keeps_none():
+    used, idle = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
+
+    def losses(update, index):
+        return {"total": (used * (update + index)).sum()}
+
+    with gradients(losses, [used, idle], n_micro=2, processes=2) as backward:
+        values = backward(3)
+    assert values == {"total": 7.0}  # the mean of 2 * 3 and 2 * 4
+    assert used.grad.tolist() == [3.5, 3.5]
+    assert idle.grad is None
+
+
+def test_a_stop_ends_the_helpers_and_a_resume_gives_the_same_bits(tmp_path):
+    whole = run(Line(), tmp_path / "whole")
+    with pytest.raises(Stopped):
+        run(Line(), tmp_path / "parts", log=stop_after(7), log_every=1, processes=2)
+    assert children() == []
+    resumed = run(Line(), tmp_path / "parts", processes=2)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_killed_helper_is_told_with_its_exit_code(tmp_path):
+    def kill(done, _):
+        if done == 3:
+            (helper,) = children()
+            os.kill(helper.pid, signal.SIGKILL)
+
+    with pytest.raises(RuntimeError, match=r"exit code -9.*run again to resume"):
+        run(Line(), tmp_path, log=kill, log_every=1, processes=2)
+    assert children() == []
+
+
+def test_what_fails_in_a_helper_is_raised_with_its_words():
+    weight = torch.nn.Parameter(torch.ones(1))
+
+    def losses(_update, index):
+        if index == 1:
+            raise ValueError("no such record")
+        return {"total": weight.sum()}
+
+    with (
+        pytest.raises(RuntimeError, match="no such record"),
+        gradients(losses, [weight], n_micro=2, processes=2) as backward,
+    ):
+        backward(0)
+    assert children() == []
+
+
+def test_a_gpu_trains_in_one_process_and_a_cpu_on_its_idle_cores():
+    assert processes_for(4, torch.device("cuda")) == 1
+    cores = len(os.sched_getaffinity(0))
+    threads = torch.get_num_threads()
+    assert processes_for(10_000, torch.device("cpu")) == max(1, cores // threads)
+    assert processes_for(1, torch.device("cpu")) == 1
