@@ -1,5 +1,7 @@
 """Joint training: samples, what moves, what stays, and that it learns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,13 @@ import torch
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, encode_mask
-from geomag.model.look import plain_look
+from geomag.magcrop.views import View
+from geomag.model.look import Look, plain_look
 from geomag.train import joint
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
-from geomag.train.samples import _point_inside, prepare
+from geomag.train.mixture import Drawn, Mixture
+from geomag.train.samples import _point_inside, asked_together, prepare
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((64, 64, 3), dtype=np.uint8)
@@ -76,6 +80,62 @@ def test_samples_hold_targets_in_both_frames():
     box = found["dior_rsvg"][0]
     assert box.truth.shape[0] == 0
     assert int(box.cells[0].argmax()) in (0, 1, 4, 5)
+
+
+def questions(n):
+    return tuple(
+        record(Task.VQA, id=str(i), text=f"Is ship {i} present?", answers=(a,), kind="presence")
+        for i, a in zip(range(n), ("yes", "no", "no"), strict=True)
+    )
+
+
+def boxes(model):
+    corners = ((8.0, 8.0, 24.0, 24.0), (40.0, 40.0, 48.0, 48.0))
+    asked = tuple(
+        record(Task.ROC, id=str(i), boxes=(box,), answers=(name,))
+        for i, (box, name) in enumerate(zip(corners, ("ship", "dam"), strict=True))
+    )
+    (sample,) = prepare(model, [(asked, plain_look(IMAGE, model.profile))])
+    return sample
+
+
+def test_neighbours_that_see_the_same_are_asked_together():
+    profile = tiny_geomag().profile
+    whole, smaller = plain_look(IMAGE, profile), Look(IMAGE, (View(None, 32),), IMAGE, None)
+    first, second, third = questions(3)
+    masked = replace(RECORDS["rrsis_d"], id="a"), replace(RECORDS["rrsis_d"], id="b")
+    other = replace(third, image="y.png")
+    pairs = [(first, whole), (second, whole), (third, smaller), (other, smaller)]
+    pairs += [(one, whole) for one in masked]
+    found = [records for records, _ in asked_together(pairs)]
+    assert found == [(first, second), (third,), (other,), (masked[0],), (masked[1],)]
+
+
+def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
+    model = tiny_geomag()
+    three = next(iter(prepare(model, [(questions(3), plain_look(IMAGE, model.profile))])))
+    two = boxes(model)
+    config = replace(model.profile.train, turns=3, ce_mean="answer", alignment=1.0)
+    job = JointTraining(model, {"rsvqa_lr": [three], "dior_rsvg": [two]}, config)
+    together = [d for d in job.batch(0, 12) if len(d.asked) in (2, 3)]
+    assert {d.sample.task for d in together} == {Task.VQA, Task.ROC}
+    apart = [Drawn(d.sample, (one,)) for d in together for one in d.asked]
+    one, other = job.losses(together), job.losses(apart)
+    assert set(one) == {"total", "ce", "alignment"}
+    for name, value in one.items():
+        assert value.item() == pytest.approx(other[name].item(), rel=1e-4), name
+
+
+def test_a_row_asks_at_most_so_many_and_every_reference_of_a_caption_is_one():
+    model = tiny_geomag()
+    caption = record(Task.CAPTION, benchmark="ucm_captions", answers=("a", "b", "c", "d", "e"))
+    (seen,) = prepare(model, [((caption,), plain_look(IMAGE, model.profile))])
+    config = replace(model.profile.train, turns=3)
+    mixture = Mixture({"ucm_captions": [seen]}, config, model.profile.prompt, n_seg=3)
+    rows = mixture.rows(0, 40)
+    assert all(len({one.answer for one in row.asked}) == 3 for row in rows)
+    assert {one.answer for row in rows for one in row.asked} == set("abcde")
+    assert mixture.rows(0, 40) == rows
 
 
 def test_a_target_out_of_sight_has_no_point():

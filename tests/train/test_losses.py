@@ -34,6 +34,22 @@ def test_every_answer_counts_alike_or_every_token_does():
     assert [n_answers(packed, mean=m) for m in ("token", "answer")] == [4, 2]
 
 
+def test_every_row_counts_alike_however_many_answers_it_has():
+    # two answers of one token in the first row, one of two tokens in the second
+    labels = torch.tensor([[IGNORE, 1, IGNORE, 1], [IGNORE, IGNORE, 0, 0]])
+    states = torch.zeros(2, 4, 2)
+    states[..., 0] = 1.0
+    a = float(np.log(1 + np.exp(-1)))
+    nowhere = torch.zeros(2, 4, dtype=torch.bool)
+    packed = Packed(states, torch.ones(2, 4), torch.arange(4).repeat(2, 1), nowhere, labels)
+    by_row = float(answer_loss(torch.nn.Identity(), states, packed, mean="row"))
+    first, second = a + 1, a
+    assert by_row == pytest.approx((first + second) / 2, abs=1e-6)
+    assert n_answers(packed, mean="row") == 2
+    by_answer = float(answer_loss(torch.nn.Identity(), states, packed, mean="answer"))
+    assert by_answer == pytest.approx((2 * (a + 1) + a) / 3, abs=1e-6)
+
+
 def test_bce_is_a_mean_over_pixels_and_weighs_the_foreground():
     logits = torch.zeros(1, 1, 4)
     truth = torch.tensor([[[1.0, 0.0, 0.0, 0.0]]])
