@@ -18,6 +18,16 @@ def by_image(records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: first[record.image])
 
 
+def image_parts(records: Sequence[Record], size: int) -> list[list[Record]]:
+    """The records image by image in parts of ``size`` or a little more: no image is in two."""
+    parts: list[list[Record]] = []
+    for record in by_image(records):
+        if not parts or (len(parts[-1]) >= size and parts[-1][-1].image != record.image):
+            parts.append([])
+        parts[-1].append(record)
+    return parts
+
+
 def read_each_once(root: Path, records: Sequence[Record]) -> list[NDArray[np.uint8]]:
     """The image ``[H, W, 3]`` of every record; records that share one share the array."""
     images = {name: read_rgb(root / name) for name in {record.image: None for record in records}}

@@ -9,7 +9,8 @@ import torch
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
-from geomag.data.by_image import by_image
+from geomag.data.by_image import image_parts
+from geomag.data.records import Record
 from geomag.data.selection import looks_through_eq4, training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
@@ -23,9 +24,11 @@ from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, asked_together, prepare
-from geomag.train.side_by_side import processes_for
+from geomag.train.side_by_side import forked_map, processes_for
 from geomag.train.windows import drawn_looks
 
+AT_A_TIME = 64
+"""Records whose images are in memory."""
 TEXT_TOKENS = 64
 """Of a prompt and its answer, for the memory estimate."""
 
@@ -51,13 +54,7 @@ def train_model(
     """
     torch.manual_seed(seed_of(profile.train.seed, "fresh parts"))
     model = untrained(artifacts / "models", profile)
-    samples = {}
-    for benchmark in BENCHMARKS.values():
-        if benchmark.trains:
-            samples[benchmark.name] = list(
-                _samples(model, benchmark, profile, data=data, artifacts=artifacts)
-            )
-            log(f"{benchmark.name}: {len(samples[benchmark.name])} training records")
+    samples = all_samples(model, profile, data=data, artifacts=artifacts, log=log)
     job = JointTraining(model, samples, profile.train)
     config = profile.train
     n_tokens = (profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS
@@ -105,12 +102,37 @@ def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
     }
 
 
+def all_samples(
+    model: GeoMag, profile: Profile, *, data: Path, artifacts: Path, log: Callable[[str], None]
+) -> dict[str, list[Sample]]:
+    """What each benchmark trains on, as the frozen parts see it; a part of it at a time."""
+    parts = []
+    for benchmark in BENCHMARKS.values():
+        path = artifacts / "records" / benchmark.name / "records.jsonl"
+        records = training_records(benchmark, path, profile.train)
+        parts += [(benchmark, part) for part in image_parts(records, AT_A_TIME)]
+
+    def make(part: tuple[Benchmark, list[Record]]) -> list[Sample]:
+        return list(_samples(model, *part, profile, data=data, artifacts=artifacts))
+
+    samples: dict[str, list[Sample]] = {}
+    made = forked_map(make, parts, processes=processes_for(len(parts), model.vlm.device))
+    for (benchmark, records), seen in zip(parts, made, strict=True):
+        samples.setdefault(benchmark.name, []).extend(seen)
+        log(f"{benchmark.name}: {len(records)} more training records, {len(seen)} looks")
+    return samples
+
+
 def _samples(
-    model: GeoMag, benchmark: Benchmark, profile: Profile, *, data: Path, artifacts: Path
+    model: GeoMag,
+    benchmark: Benchmark,
+    records: list[Record],
+    profile: Profile,
+    *,
+    data: Path,
+    artifacts: Path,
 ) -> Iterator[Sample]:
     """Training records as they are seen: whole, through the probe's windows, or as `drawn`."""
-    path = artifacts / "records" / benchmark.name / "records.jsonl"
-    records = by_image(training_records(benchmark, path, profile.train))
     level, root = benchmark.granularity, data / benchmark.name
     whole = zip(
         records,

@@ -1,4 +1,4 @@
-"""Micro-batches of an update side by side in forked processes, to the bits of one after another.
+"""Work side by side in forked processes, to the bits of one after another.
 
 A tiny model's operations are too short for several threads; two processes with a micro-batch each
 use two cores nearly fully. Each gradient is computed whole by one process and they are added in
@@ -7,18 +7,25 @@ the order of the micro-batches, so the weights do not depend on the number of pr
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from geomag.errors import GeoMagError
+
+T = TypeVar("T")
+R = TypeVar("R")
 Losses = Callable[[int, int], dict[str, Tensor]]
 """(update, index of the micro-batch) to its named losses; ``total`` is what is minimised."""
 Values = dict[str, float]
@@ -52,17 +59,86 @@ def gradients(
     try:
         yield lambda update: _side_by_side(losses, parameters, helpers, update, n_micro)
     finally:
-        for helper in helpers:
-            helper.pipe.close()  # a helper ends when its pipe does
-        for helper in helpers:
-            helper.process.join(timeout=60)
-            helper.process.kill()
+        _end([helper.forked for helper in helpers])
+
+
+def forked_map(work: Callable[[T], R], items: Sequence[T], *, processes: int) -> Iterator[R]:
+    """``map(work, items)``, every process taking turns; results are pickled through pipes.
+
+    Args:
+        work: A function of its argument and of what is there already: nothing is sent.
+        items: In the order wanted.
+        processes: Of which this one is none, unless it is the only one.
+
+    Raises:
+        GeoMagError: As ``work`` did.
+        RuntimeError: If it raised anything else, or a process is gone.
+    """
+    n = min(processes, len(items))
+    if n <= 1:
+        yield from map(work, items)
+        return
+    forked: list[_Forked] = []
+    for number in range(n):
+        forked.append(_fork(forked, partial(_answer_all, work, items[number::n])))
+    try:
+        for index in range(len(items)):
+            yield pickle.loads(_heard(forked[index % n]))  # noqa: S301 - our own fork made it
+    finally:
+        _end(forked)
+
+
+def _answer_all(work: Callable[[T], R], items: Sequence[T], pipe: Connection) -> None:
+    for item in items:
+        # plain bytes: torch would send a file descriptor for every tensor
+        pipe.send(pickle.dumps(work(item), protocol=pickle.HIGHEST_PROTOCOL))
+
+
+@dataclass(frozen=True, slots=True)
+class _Forked:
+    process: BaseProcess
+    pipe: Connection
+
+
+def _fork(others: Sequence[_Forked], life: Callable[[Connection], None]) -> _Forked:
+    """A process that lives ``life`` with the other end of a pipe, and ends with the pipe."""
+    context = multiprocessing.get_context("fork")  # what is in memory is not copied
+    ours, theirs = context.Pipe()
+    inherited = [ours, *(other.pipe for other in others)]
+    process = context.Process(target=_live, args=(life, theirs, inherited), daemon=True)
+    process.start()
+    theirs.close()
+    return _Forked(process, ours)
+
+
+def _live(
+    life: Callable[[Connection], None], pipe: Connection, inherited: Sequence[Connection]
+) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent is told, and tells us
+        signal.signal(number, signal.SIG_IGN)
+    for end in inherited:  # else the pipes would stay open when the parent is killed
+        end.close()
+    try:
+        life(pipe)
+    except (EOFError, BrokenPipeError):
+        return
+    except GeoMagError as wrong:
+        pipe.send(wrong)
+    except Exception:
+        pipe.send(RuntimeError(f"a training process failed:\n{traceback.format_exc()}"))
+
+
+def _end(forked: Sequence[_Forked]) -> None:
+    for one in forked:
+        one.pipe.close()
+    for one in forked:
+        one.process.join(timeout=60)
+        one.process.kill()
 
 
 @dataclass(frozen=True, slots=True)
 class _Helper:
-    process: BaseProcess
-    pipe: Connection
+    forked: _Forked
     indices: range
     """The micro-batches it computes."""
     grads: list[list[Tensor]]
@@ -72,53 +148,33 @@ class _Helper:
 def _start(
     losses: Losses, parameters: Sequence[Tensor], n_micro: int, n_helpers: int
 ) -> list[_Helper]:
-    context = multiprocessing.get_context("fork")  # what the samples hold is not copied
     for parameter in parameters:
         parameter.share_memory_()
     helpers: list[_Helper] = []
     for number in range(1, n_helpers + 1):
-        ours, theirs = context.Pipe()
         indices = range(number, n_micro, n_helpers + 1)
         grads = [[torch.zeros_like(p).share_memory_() for p in parameters] for _ in indices]
-        inherited = [ours, *(helper.pipe for helper in helpers)]
-        process = context.Process(
-            target=_help,
-            args=(losses, parameters, indices, grads, theirs, inherited, n_micro),
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        helpers.append(_Helper(process, ours, indices, grads))
+        help_out = partial(_help, losses, parameters, indices, grads, n_micro)
+        forked = _fork([helper.forked for helper in helpers], help_out)
+        helpers.append(_Helper(forked, indices, grads))
     return helpers
 
 
-def _help(  # noqa: PLR0913 - the arguments of a process
+def _help(
     losses: Losses,
     parameters: Sequence[Tensor],
     indices: range,
     grads: list[list[Tensor]],
-    pipe: Connection,
-    inherited: Sequence[Connection],
     n_micro: int,
+    pipe: Connection,
 ) -> None:
     """A helper's life: an update's number in, losses and which gradients there are out."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer is told, and tells us
-        signal.signal(number, signal.SIG_IGN)
-    for end in inherited:  # else the pipes would stay open when the trainer is killed
-        end.close()
     while True:
-        try:
-            update = pipe.recv()
-        except EOFError:
-            return
-        try:
-            said = [
-                _micro(losses, parameters, update, index, n_micro, into)
-                for index, into in zip(indices, grads, strict=True)
-            ]
-        except Exception:
-            pipe.send(traceback.format_exc())
-            return
+        update = pipe.recv()
+        said = [
+            _micro(losses, parameters, update, index, n_micro, into)
+            for index, into in zip(indices, grads, strict=True)
+        ]
         pipe.send(said)
 
 
@@ -147,7 +203,7 @@ def _side_by_side(
     n_micro: int,
 ) -> Values:
     for helper in helpers:
-        helper.pipe.send(update)
+        helper.forked.pipe.send(update)
     step = len(helpers) + 1
     own = {}
     for index in range(0, n_micro, step):
@@ -157,7 +213,7 @@ def _side_by_side(
             parameter.grad = None
     found: dict[int, tuple[Values, list[Tensor | None]]] = dict(own)
     for helper in helpers:
-        heard = zip(helper.indices, helper.grads, _heard(helper), strict=True)
+        heard = zip(helper.indices, helper.grads, _heard(helper.forked), strict=True)
         for index, grads, (values, there) in heard:
             pairs = zip(grads, there, strict=True)
             found[index] = values, [grad if is_there else None for grad, is_there in pairs]
@@ -171,24 +227,25 @@ def _side_by_side(
     return total
 
 
-def _heard(helper: _Helper) -> list[tuple[Values, list[bool]]]:
-    """What a helper says of its micro-batches.
+def _heard(forked: _Forked) -> Any:
+    """The next that a process says.
 
     Raises:
+        GeoMagError: As its work did.
         RuntimeError: If it failed, or is gone.
     """
-    wait([helper.pipe, helper.process.sentinel])
+    wait([forked.pipe, forked.process.sentinel])
     try:
-        said = helper.pipe.recv()
+        said = forked.pipe.recv()
     except (EOFError, ConnectionResetError):
-        helper.process.join()
+        forked.process.join()
         raise RuntimeError(
-            f"a training process ended with exit code {helper.process.exitcode}; "
+            f"a training process ended with exit code {forked.process.exitcode}; "
             "run again to resume from the last checkpoint"
         ) from None
-    if isinstance(said, str):
-        raise RuntimeError(f"a training process failed:\n{said}")
-    return list(said)
+    if isinstance(said, Exception):
+        raise said
+    return said
 
 
 def _one_after_another(losses: Losses, update: int, n_micro: int) -> Values:

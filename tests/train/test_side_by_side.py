@@ -7,9 +7,10 @@ from multiprocessing import active_children as children
 import pytest
 import torch
 
+from geomag.errors import ImageError
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, Stopped, train
-from geomag.train.side_by_side import gradients, processes_for
+from geomag.train.side_by_side import forked_map, gradients, processes_for
 from tests.model.whole import tiny_geomag
 from tests.train.test_joint import samples
 from tests.train.test_loop import Line, run, stop_after
@@ -101,3 +102,37 @@ def test_a_gpu_trains_in_one_process_and_a_cpu_on_its_idle_cores():
     threads = torch.get_num_threads()
     assert processes_for(10_000, torch.device("cpu")) == max(1, cores // threads)
     assert processes_for(1, torch.device("cpu")) == 1
+
+
+def test_a_map_keeps_the_order_and_the_bits_for_any_number_of_processes():
+    items = list(range(7))
+
+    def work(item):
+        return torch.full((2, 3), float(item)), f"item {item}"
+
+    for processes in (1, 2, 3, 20):
+        found = list(forked_map(work, items, processes=processes))
+        assert [name for _, name in found] == [f"item {i}" for i in items]
+        assert all(torch.equal(tensor, work(i)[0]) for i, (tensor, _) in enumerate(found))
+    assert children() == []
+
+
+def test_a_map_raises_what_the_user_can_mend_as_it_is_and_the_rest_with_its_trace():
+    def work(item):
+        if item == 3:
+            raise ImageError("x.png", "cut short", remedy="fetch it again")
+        return item
+
+    seen = []
+    with pytest.raises(ImageError, match=r"x\.png: cut short\. Remedy: fetch it again"):
+        seen.extend(forked_map(work, range(5), processes=2))
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        list(forked_map(lambda item: 1 / item, [1, 0], processes=2))
+    assert children() == []
+
+
+def test_a_map_that_is_left_early_leaves_no_process():
+    made = forked_map(lambda item: bytes(1_000_000), range(50), processes=2)
+    assert len(next(made)) == 1_000_000
+    made.close()
+    assert children() == []
