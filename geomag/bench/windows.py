@@ -114,7 +114,7 @@ def run(
     rows: dict[str, list[tuple[float, float, bool, float, float]]] = {arm.name: [] for arm in ways}
     for start in range(0, len(records), profile.predict.batch):
         part = records[start : start + profile.predict.batch]
-        wanted = _wanted(part, root, profile, granularity)
+        wanted = wanted_of(part, root, profile, granularity)
         looks = [plain_look(w.image, profile) for w in wanted]
         answers = _ask(ways[0].model, wanted, looks)
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
@@ -129,9 +129,10 @@ def run(
     return np.array(plain), trials
 
 
-def _wanted(
+def wanted_of(
     records: Sequence[Record], root: Path, profile: Profile, granularity: Granularity
 ) -> list[Wanted]:
+    """What a probe is asked about each record, in the profile's words."""
     words = profile.prompt
     return [
         Wanted(

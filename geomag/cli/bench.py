@@ -120,13 +120,10 @@ def windows(
     from geomag.cli.settings import prepare
     from geomag.data.benchmarks import BENCHMARKS, Split
     from geomag.data.records import read_records
-    from geomag.errors import ConfigError
     from geomag.io import write_json
     from geomag.model.assemble import trained
 
-    if benchmark not in BENCHMARKS or not BENCHMARKS[benchmark].crops:
-        known = ", ".join(name for name, one in BENCHMARKS.items() if one.crops)
-        raise ConfigError("benchmark", repr(benchmark), f"one that MagCrop crops: {known}")
+    _refuse_uncropped(benchmark)
     settings, root = prepare(profile)
     artifacts = root / "artifacts"
     path = records or artifacts / "records" / benchmark / "records.jsonl"
@@ -135,6 +132,41 @@ def windows(
     test = list(read_records(path, splits=BENCHMARKS[benchmark].test_splits))[:most]
     folder = data or root / "data" / benchmark
     result = bench_windows(model, folder, validation, test, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command()
+def looking(
+    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
+    most: Annotated[int, typer.Option(help="Most records, the first ones.")] = 200,
+    split: Annotated[str, typer.Option(help="val, to choose by; test, to report.")] = "val",
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Where Eq 4 looks under each layer, probe and window rule: pointing and crop recall."""
+    from geomag.bench.looking import bench_looking
+    from geomag.cli.settings import prepare
+    from geomag.data.benchmarks import Split
+    from geomag.data.records import read_records
+    from geomag.errors import ConfigError
+    from geomag.io import write_json
+    from geomag.model.assemble import trained
+    from geomag.tracking import run
+
+    if split not in (Split.VAL, Split.TEST):
+        raise ConfigError("--split", repr(split), "val or test")
+    _refuse_uncropped(benchmark)
+    settings, root = prepare(profile)
+    path = root / "artifacts" / "records" / benchmark / "records.jsonl"
+    records = list(read_records(path, splits=[Split(split)]))[:most]
+    model = trained(root / "artifacts" / "models", settings)
+    result = bench_looking(model, root / "data" / benchmark, records, log=typer.echo)
+    for row in result["rows"]:
+        params = {"benchmark": benchmark, "split": split, "setting": row["setting"]}
+        with run(stage="looking", params=params, root=root) as tracked:
+            names = ("pointing", "crop_recall", "side")
+            tracked.log_metrics({name: row[name] for name in names})
     if json is not None:
         write_json(json, result)
 
@@ -189,3 +221,12 @@ def large(
     result = bench_large(model, out, seed=seed, n_scenes=scenes, log=typer.echo)
     if json is not None:
         write_json(json, result)
+
+
+def _refuse_uncropped(benchmark: str) -> None:
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.errors import ConfigError
+
+    if benchmark not in BENCHMARKS or not BENCHMARKS[benchmark].crops:
+        known = ", ".join(name for name, one in BENCHMARKS.items() if one.crops)
+        raise ConfigError("benchmark", repr(benchmark), f"one that MagCrop crops: {known}")

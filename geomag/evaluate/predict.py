@@ -184,7 +184,7 @@ class Predictor:
             row["crop_boxes"] = [[b.x0, b.y0, b.x1, b.y1] for b in asked.found.boxes]
             row.update(crop_quality(record, asked.found))
             if is_plain:
-                row["kept"] = "plain"  # its mask was surer than the window's
+                row["kept"] = "plain"  # it was surer, of its mask or of its words
         return row
 
 
