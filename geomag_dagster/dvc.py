@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -126,7 +127,7 @@ class DvcResource(dg.ConfigurableResource[Any]):
         if any(phrase in printed for phrase in BUSY):
             raise dg.RetryRequested(self.busy_retries, seconds_to_wait=self.busy_wait_s)
         raise dg.Failure(
-            f"stage {stage.name} ended with exit code {code}\n{tail}",
+            f"stage {stage.name} ended with {_ending(code)}\n{tail}",
             metadata={"log": dg.MetadataValue.path(str(log)), "last lines": tail},
         )
 
@@ -154,6 +155,18 @@ def stage_env() -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
     }
+
+
+def _ending(code: int) -> str:
+    """An exit code in words. A command that fails is DVC's 255; a signal is DVC's own end."""
+    if code - 128 not in set(signal.Signals):
+        return f"exit code {code}"
+    name = signal.Signals(code - 128).name
+    killed = ", by the kernel for want of memory if by nobody else" * (name == "SIGKILL")
+    return (
+        f"{name} to DVC itself{killed}. The command was ended with it and nothing is recorded; "
+        "the next attempt goes on from what the command has saved"
+    )
 
 
 def _run_url(root: Path, stage: Stage) -> str:

@@ -5,10 +5,12 @@
 The command writes to a file, never to a pipe, so a reader that dies cannot break its prints; what
 it writes is copied to our own output as it comes. When our parent or the watched process dies, or
 we get SIGTERM or SIGINT, the group gets SIGINT, which lets a training save its state, and after
-the grace SIGKILL. A GPU lease that we inherited ends with us, hence after the last of the group.
+the grace SIGKILL. What a command leaves behind that dies itself, by SIGKILL for one, is ended too.
+A GPU lease that we inherited ends with us, hence after the last of the group.
 """
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def die_with_parent(parent: int) -> None:
@@ -31,6 +33,16 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise SystemExit(128 + signal.SIGTERM)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever our command leaves behind, so that its end can be waited for.
+
+    A killed training goes on holding its memory, on the GPU too, until the kernel has taken it
+    apart; the next one must not start before.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def obey_interrupts() -> None:
@@ -50,6 +62,7 @@ def supervise(
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # first: nothing that comes now is lost
     obey_interrupts()
     die_with_parent(parent)
+    adopt_orphans()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out, log.open("rb") as seen:
         process = subprocess.Popen(
@@ -71,6 +84,7 @@ def supervise(
             if deadline is not None and time.monotonic() > deadline:
                 _signal_group(process.pid, signal.SIGKILL)
         _signal_group(process.pid, signal.SIGKILL)  # what the command left behind
+        _await_group(process.pid)
         _copy(seen)
     code = process.returncode
     return 128 - code if code < 0 else code
@@ -97,6 +111,12 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
     except ProcessLookupError:
         return
+
+
+def _await_group(group: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
 
 
 def main() -> int:

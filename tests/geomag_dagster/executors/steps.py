@@ -163,10 +163,10 @@ def training() -> dg.JobDefinition:
     return training_job
 
 
-def stage() -> dg.JobDefinition:
+def stage(max_retries: int = 30) -> dg.JobDefinition:
     """The stage ``train`` of the DVC project in our folder, tried again until it ends well."""
 
-    @dg.op(tags=compute(gpus=1), retry_policy=dg.RetryPolicy(max_retries=30))
+    @dg.op(tags=compute(gpus=1), retry_policy=dg.RetryPolicy(max_retries=max_retries))
     def train() -> None:
         runner = DvcResource(root=str(folder()), grace_s=20, busy_wait_s=0.5)
         runner.run(read_stages(folder())["train"])
@@ -176,6 +176,11 @@ def stage() -> dg.JobDefinition:
         train()
 
     return stage_job
+
+
+def stage_twice() -> dg.JobDefinition:
+    """The same, given up after its second attempt."""
+    return stage(max_retries=1)
 
 
 if __name__ == "__main__":

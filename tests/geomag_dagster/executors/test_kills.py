@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from geomag.versions import path_md5, read_lock
@@ -62,6 +63,61 @@ def ancestors(pid: int) -> dict[str, int]:
         status = Path(f"/proc/{pid}/status").read_text()
         pid = int(status.partition("PPid:\t")[2].split()[0])
     return found
+
+
+def left_in(folder: Path) -> list[str]:
+    """Command lines of the processes whose working directory is ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def endings(home: Path) -> dict[str, str]:
+    """What the step ``train`` of the last run in ``home`` said of itself, by kind of event."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        (run,) = instance.get_runs(limit=1)
+        events = [log.dagster_event for log in instance.all_logs(run.run_id)]
+    return {
+        event.event_type_value: event.event_specific_data.error.to_string()
+        for event in events
+        if event and (event.is_step_failure or event.is_step_up_for_retry)
+    }
+
+
+def test_f28_a_killed_dvc_leaves_nothing_says_so_and_the_next_run_ends_the_same(project, tmp_path):
+    wanted = undisturbed(tmp_path / "undisturbed")
+    home = tmp_path / "home"
+    runner = worker("stage_twice", home)
+    killed: list[int] = []
+    for moment in (10, 20):
+        wait_for(partial(is_at, moment, project, runner, killed), DEADLINE_S)
+        processes = ancestors(progress(project)[-1][0])
+        os.kill(processes["dvc"], signal.SIGKILL)
+        wait_for(partial(is_gone, processes["training"]), DEADLINE_S)
+        killed.append(processes["training"])
+    assert runner.wait(DEADLINE_S) == 1
+    assert left_in(project) == []
+    said = endings(home)
+    assert set(said) == {"STEP_UP_FOR_RETRY", "STEP_FAILURE"}
+    for text in said.values():
+        assert "stage train ended with SIGKILL to DVC itself" in text
+    assert not (project / "adapter").exists()
+    assert read_lock(project) == {}
+    # one that does not wait for a lock finds none
+    status = [sys.executable, "-m", "dvc", "status"]
+    subprocess.run(status, cwd=project, check=True, timeout=DEADLINE_S)
+    (project / "gate").write_text("")
+    assert worker("stage_twice", home).wait(DEADLINE_S) == 0
+    assert endings(home) == {}
+    assert path_md5(project / "adapter") == wanted
+    assert read_lock(project)["train"]["outs"][0]["md5"] == wanted
+    resumed = [done for pid, done in progress(project) if pid not in killed]
+    assert resumed[0] > 20 - 4  # from the last checkpoint, not anew
 
 
 def test_f28_ten_kills_at_random_moments_end_in_the_undisturbed_weights(project, tmp_path):

@@ -1,7 +1,6 @@
 """Terminate, as the UI's button sends it: to a real webserver, daemon and code server."""
 
 import time
-from pathlib import Path
 
 import pytest
 from dagster_graphql import DagsterGraphQLClient
@@ -9,7 +8,7 @@ from dagster_graphql import DagsterGraphQLClient
 from geomag.train.checkpoint import latest_checkpoint
 from tests.geomag_dagster.dev import dagster_dev
 from tests.geomag_dagster.executors.small_training import STEPS
-from tests.geomag_dagster.executors.test_kills import ancestors, is_gone, progress
+from tests.geomag_dagster.executors.test_kills import ancestors, is_gone, left_in, progress
 from tests.geomag_dagster.test_supervise import wait_for
 
 pytestmark = pytest.mark.integration
@@ -49,15 +48,3 @@ def test_f39_terminate_stops_the_training_in_its_grace_and_the_next_run_resumes(
     resumed = [done for pid, done in progress(project) if pid != trained]
     assert resumed[0] == min(saved + 1, STEPS)  # nothing is done twice
     assert (project / "adapter" / "complete.json").is_file()
-
-
-def left_in(folder: Path) -> list[str]:
-    """Command lines of the processes whose working directory is ``folder``."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink() == folder:
-                found.append((process / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
