@@ -163,8 +163,7 @@ def training() -> dg.JobDefinition:
     return training_job
 
 
-def stage(max_retries: int = 30) -> dg.JobDefinition:
-    """The stage ``train`` of the DVC project in our folder, tried again until it ends well."""
+def _stage(max_retries: int) -> dg.JobDefinition:
 
     @dg.op(tags=compute(gpus=1), retry_policy=dg.RetryPolicy(max_retries=max_retries))
     def train() -> None:
@@ -178,9 +177,14 @@ def stage(max_retries: int = 30) -> dg.JobDefinition:
     return stage_job
 
 
+def stage() -> dg.JobDefinition:
+    """The stage ``train`` of the DVC project in our folder, tried again until it ends well."""
+    return _stage(max_retries=30)
+
+
 def stage_twice() -> dg.JobDefinition:
     """The same, given up after its second attempt."""
-    return stage(max_retries=1)
+    return _stage(max_retries=1)
 
 
 if __name__ == "__main__":
