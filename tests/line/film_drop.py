@@ -1,8 +1,9 @@
 """New labels while the daemon runs, as pictures: ``python -m tests.line.film_drop FOLDER``.
 
-A small project of its own, `make ui`'s servers, three drops: new labels (one run, the gate, the
-alias), the same again (no run), corrupt ones (refused, nothing moves). Asserts what it pictures.
-Takes two small lines and Chromium. `docs/howto/retrain.md` shows the outcome.
+A small project of its own, `make ui`'s servers, and three folders copied into ``incoming/rrsis_d/``
+by hand: new labels (taken in, one run, the gate, the alias), the same again (no run), corrupt ones
+(refused, nothing moves). Asserts what it pictures. Takes two small lines and Chromium.
+`docs/howto/retrain.md` shows the outcome.
 """
 
 import argparse
@@ -14,119 +15,26 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Callable
-from html import escape
 from pathlib import Path
 
+import dagster as dg
+import requests
 import yaml
-from PIL import Image
+from dagster_graphql import DagsterGraphQLClientError
 
-from geomag.tracking.registry import Registry
-from geomag.versions import tracked_tree, tree_md5
+from geomag.data.readers import read_benchmark
+from geomag.tracking.registry import OUTCOME, REASON, Registry
+from geomag.versions import path_md5, tracked_tree, tree_md5
+from tests.geomag_dagster.dev import Loop
+from tests.geomag_dagster.test_supervise import wait_for
+from tests.line.film import Film
 from tests.line.project import Project, environment, make_project
 
-BROWSER = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update")
-SENSOR = {
-    "repositoryName": "__repository__",
-    "repositoryLocationName": "geomag",
-    "sensorName": "new_data",
-}
 DEADLINE_S = 3600
+N_DROPPED = 4
 
 
-class Film:
-    """Pictures of pages and of what a shell prints, numbered as they are taken."""
-
-    def __init__(self, out: Path, root: Path, port: int, mlflow_port: int) -> None:
-        self.out, self.root, self.port, self.mlflow_port = out, root, port, mlflow_port
-        self.taken = 0
-
-    def dagster(self, path: str) -> None:
-        self._take(f"http://127.0.0.1:{self.port}/{path}", 1400, 860)
-
-    def mlflow(self, path: str) -> None:
-        self._take(f"http://127.0.0.1:{self.mlflow_port}/#/{path}", 1400, 700)
-
-    def shell(self, command: str, printed: str) -> None:
-        text = escape(f"$ {command}\n{printed.strip()}").replace(f"{self.root}/", "")
-        style = "background:#111;color:#ddd;font:15px DejaVu Sans Mono,monospace;padding:18px"
-        page = f'<body style="{style}"><pre style="white-space:pre-wrap">{text}</pre></body>'
-        with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False) as file:
-            file.write(page)
-        self._take(f"file://{file.name}", 1100, 110 + 20 * (printed.count("\n") + 2))
-        Path(file.name).unlink()
-
-    def _take(self, url: str, width: int, height: int) -> None:
-        self.taken += 1
-        path = self.out / f"drop-{self.taken}.png"
-        with tempfile.TemporaryDirectory() as profile:
-            options = [f"--user-data-dir={profile}", f"--window-size={width},{height}"]
-            options += ["--virtual-time-budget=20000", f"--screenshot={path}"]
-            command = [*BROWSER, *QUIET, *options, url]
-            subprocess.run(command, capture_output=True, timeout=300, check=True)
-        picture = Image.open(path).convert("RGB").quantize(64)  # flat colours: a third of the size
-        picture.save(path, optimize=True)
-        assert path.stat().st_size < 200_000
-
-
-class Dagster:
-    """The webserver's GraphQL."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/graphql"
-
-    def ask(self, query: str, **variables: object) -> dict:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer = json.load(reply)
-        assert "errors" not in answer, answer
-        return answer["data"]
-
-    def switch_on(self, cursor: str) -> None:
-        """Start the sensor as from a state it knows: switching it on retrains nothing."""
-        given = "$s: SensorSelector!"
-        self.ask(
-            f"mutation({given}, $c: String) {{ setSensorCursor(sensorSelector: $s, cursor: $c) "
-            "{ __typename } }",
-            s=SENSOR,
-            c=cursor,
-        )
-        self.ask(
-            f"mutation({given}) {{ startSensor(sensorSelector: $s) {{ __typename }} }}", s=SENSOR
-        )
-
-    def runs(self) -> list[dict]:
-        """The runs that the sensor asked for, newest first."""
-        query = """query($f: RunsFilter) { runsOrError(filter: $f) { ... on Runs {
-            results { runId status } } } }"""
-        tags = [{"key": "dagster/sensor_name", "value": "new_data"}]
-        return self.ask(query, f={"tags": tags})["runsOrError"]["results"]
-
-    def ticks(self) -> list[dict]:
-        """Of the sensor, newest first."""
-        query = """query($s: SensorSelector!) { sensorOrError(sensorSelector: $s) { ... on Sensor {
-            sensorState { ticks(limit: 5) { timestamp status skipReason } } } } }"""
-        found = self.ask(query, s=SENSOR)["sensorOrError"]["sensorState"]
-        return list(found["ticks"])
-
-
-def wait_for(claim: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            if claim():
-                return
-        except OSError:  # the servers are coming up
-            pass
-        assert time.monotonic() < end, "deadline passed"
-        time.sleep(1)
-
-
-def make_drop(project: Project, folder: Path, *, first: int, n: int = 4) -> Path:
+def make_drop(project: Project, folder: Path, *, first: int) -> Path:
     """New train refs of RRSIS-D on new scenes, with ids from ``first`` on."""
     drawn = folder / "drawn"
     options = ("--benchmark", "rrsis_d", "--seed", str(first), "--scale", "0.06")
@@ -135,7 +43,7 @@ def make_drop(project: Project, folder: Path, *, first: int, n: int = 4) -> Path
     (refs_path,) = source.rglob("refs(unc).p")
     (instances_path,) = source.rglob("instances.json")
     tree = json.loads(instances_path.read_text())
-    refs = [r for r in pickle.loads(refs_path.read_bytes()) if r["split"] == "train"][:n]
+    refs = [r for r in pickle.loads(refs_path.read_bytes()) if r["split"] == "train"][:N_DROPPED]
     images = {row["id"]: row for row in tree["images"]}
     annotations = {row["id"]: row for row in tree["annotations"]}
     kept: dict[str, list] = {"images": [], "annotations": []}
@@ -172,18 +80,30 @@ def make_film_project(root: Path) -> Project:
     return project
 
 
-def add(project: Project, drop: Path) -> subprocess.CompletedProcess[str]:
-    """`geomag data add`, whatever becomes of it."""
-    command = [sys.executable, "-m", "geomag", "data", "add", str(drop), "--benchmark", "rrsis_d"]
-    return subprocess.run(
-        command, cwd=project.root, env=environment(), capture_output=True, text=True, check=False
-    )
+class Scene:
+    """The project at one moment, as far as a drop could change it."""
+
+    def __init__(self, root: Path) -> None:
+        self.version = tree_md5(tracked_tree(root) or ())
+        self.data = path_md5(root / "data")
+        self.ids = [record.id for record in read_benchmark("rrsis_d", root / "data" / "rrsis_d")]
+        champion = Registry(root).champion()
+        assert champion is not None
+        self.champion = champion.number
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def film(project: Project, out: Path, scratch: Path) -> None:
     """The three drops; the line has run and there is a champion."""
     ports = [_free_port(), _free_port()]
-    pictures, dagster = Film(out, project.root, *ports), Dagster(ports[0])
+    pictures = Film(out, project.root, *ports)
+    loop = Loop(ports[0], "geomag", deadline_s=DEADLINE_S)
+    drop = make_drop(project, scratch / "new", first=90001)
+    corrupt = _corrupted(make_drop(project, scratch / "bad", first=91001))
     command = [sys.executable, "-m", "geomag_dagster.ui", "--port", str(ports[0])]
     command += ["--mlflow-port", str(ports[1])]
     servers = subprocess.Popen(
@@ -194,75 +114,141 @@ def film(project: Project, out: Path, scratch: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: dagster.ticks() is not None, 300)
-        _new_labels(project, pictures, dagster, make_drop(project, scratch / "new", first=90001))
-        _the_same_again(project, pictures, dagster, scratch / "new" / "drop")
-        _corrupt(project, pictures, dagster, make_drop(project, scratch / "bad", first=91001))
+        wait_for(lambda: _answers(ports), DEADLINE_S, every_s=1)
+        _switch_on(project, loop)
+        _new_labels(project, pictures, loop, drop)
+        _the_same_again(project, pictures, loop, drop)
+        _corrupt(project, pictures, loop, corrupt)
     finally:
         servers.send_signal(signal.SIGTERM)
         servers.wait(120)
 
 
-def _new_labels(project: Project, pictures: Film, dagster: Dagster, drop: Path) -> None:
-    champion = Registry(project.root).champion()
-    assert champion is not None
-    dagster.ask("mutation { setNuxSeen }")  # no greeting before the pictures
-    dagster.switch_on(tree_md5(tracked_tree(project.root) or ()))
-    wait_for(lambda: [t for t in dagster.ticks() if "still" in (t["skipReason"] or "")])
-    begun = time.time()
-    done = add(project, drop)
-    assert done.returncode == 0, done.stderr
-    pictures.shell("geomag data add ~/drop --benchmark rrsis_d", done.stdout)
+def _switch_on(project: Project, loop: Loop) -> None:
+    """`new_data` as from a version it knows: switching it on retrains nothing."""
+    loop.ask("mutation { setNuxSeen }")  # no greeting before the pictures
+    loop.set_cursor("new_data", tree_md5(tracked_tree(project.root) or ()))
+    for sensor in ("new_data", "incoming_drop"):
+        loop.switch_on(sensor)
+    loop.wait(lambda: loop.ticks("new_data") and loop.ticks("incoming_drop"))
+    loop.await_looks("new_data", "data.dvc is still")
+    loop.await_looks("incoming_drop", "nothing in incoming/")
+    assert loop.statuses("retrain") == ["SUCCESS"]  # the one that made the line
+    assert loop.statuses("take_drop") == []
+
+
+def _copy(project: Project, drop: Path, name: str) -> Path:
+    """By hand, as a user with a file manager or ``cp -r`` does it."""
+    return Path(shutil.copytree(drop, project.root / "incoming" / "rrsis_d" / name))
+
+
+def _new_labels(project: Project, pictures: Film, loop: Loop, drop: Path) -> None:
+    before = Scene(project.root)
     training = project.root / "work" / "logs" / "train.log"
-    wait_for(lambda: training.stat().st_mtime > begun)  # what comes before it has run by then
-    pictures.dagster(f"runs/{dagster.runs()[0]['runId']}")
-    wait_for(lambda: dagster.runs()[0]["status"] not in ("QUEUED", "STARTING", "STARTED"))
-    (run,) = dagster.runs()
-    assert run["status"] == "SUCCESS"
+    trained = training.stat().st_mtime
+    here = _copy(project, drop, "march")
+    listing = sorted(str(path.relative_to(here.parents[2])) for path in here.rglob("*.*"))
+    pictures.shell(
+        "cp -r ~/drop incoming/rrsis_d/march; find incoming -type f | sort", "\n".join(listing)
+    )
+    loop.await_runs("take_drop", "SUCCESS")
+    after = Scene(project.root)
+    assert after.version != before.version
+    added = [f"{number}" for number in range(90001, 90001 + N_DROPPED)]
+    assert [i for i in after.ids if i not in before.ids] == added
+    assert set(before.ids) < set(after.ids)
+    assert after.champion == before.champion
+    assert not here.exists()
+    assert len(list((project.root / "incoming").glob("rrsis_d-*"))) == 1
+    pictures.dagster(f"runs/{loop.runs('take_drop')[0]['runId']}")
+
+    loop.wait(lambda: len(loop.runs("retrain")) == 2)
+    loop.wait(lambda: training.stat().st_mtime > trained)  # what comes before it has run by then
+    pictures.dagster(f"runs/{loop.runs('retrain')[0]['runId']}")
+    loop.await_runs("retrain", "SUCCESS", "SUCCESS")
+    loop.await_looks("new_data", f"data.dvc is still {after.version}")
+    assert loop.statuses("retrain") == ["SUCCESS", "SUCCESS"]
     pictures.dagster("locations/geomag/sensors/new_data")
     pictures.dagster("assets/model/champion?view=checks")
-    candidate = Registry(project.root).champion()
-    if candidate and candidate.number == champion.number:  # as the gate of a toy should decide
+    _the_alias(project, pictures, before.champion)
+
+
+def _the_alias(project: Project, pictures: Film, before: str) -> None:
+    """It is where the gate's word puts it; where that is keep, a person may move it."""
+    registry, candidate = Registry(project.root), _candidate(project)
+    judged, champion = registry.find(candidate), registry.champion()
+    assert judged is not None
+    assert champion is not None
+    assert int(judged.number) > int(before)
+    assert judged.tags[REASON]
+    promoted = judged.tags[OUTCOME] == "promote"
+    assert champion.number == (judged.number if promoted else before)
+    if not promoted:
         said = project.python(
             "-m", "geomag", "promote", "--accept", "new train labels, a toy's test"
         )
         pictures.shell('geomag promote --accept "new train labels, a toy\'s test"', said)
-        candidate = Registry(project.root).champion()
-    assert candidate is not None
-    assert candidate.number != champion.number
+        champion = registry.champion()
+        assert champion is not None
+    assert champion.candidate == candidate  # packed now, hence under a number of its own
     pictures.mlflow("models/geomag")
 
 
-def _the_same_again(project: Project, pictures: Film, dagster: Dagster, drop: Path) -> None:
-    done = add(project, drop)
-    assert "is there already" in done.stdout
-    _await_tick(dagster)
-    assert len(dagster.runs()) == 1
-    pictures.shell("geomag data add ~/drop --benchmark rrsis_d   # the same again", done.stdout)
+def _candidate(project: Project) -> str:
+    """Digest of what the gate judged last, as the asset of the champion tells it."""
+    with project.instance() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["model", "champion"]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return str(event.asset_materialization.metadata["candidate"].value)
 
 
-def _corrupt(project: Project, pictures: Film, dagster: Dagster, drop: Path) -> None:
-    champion = Registry(project.root).champion()
+def _the_same_again(project: Project, pictures: Film, loop: Loop, drop: Path) -> None:
+    before = Scene(project.root)
+    here = _copy(project, drop, "march-again")
+    loop.await_runs("take_drop", "SUCCESS", "SUCCESS")
+    loop.await_looks("new_data", f"data.dvc is still {before.version}")
+    loop.await_looks("incoming_drop", "nothing in incoming/")
+    assert loop.statuses("retrain") == ["SUCCESS", "SUCCESS"]
+    assert Scene(project.root) == before
+    assert not here.exists()
+    pictures.dagster("runs")
+
+
+def _corrupt(project: Project, pictures: Film, loop: Loop, drop: Path) -> None:
+    before = Scene(project.root)
+    here = _copy(project, drop, "april")
+    loop.await_runs("take_drop", "FAILURE", "SUCCESS", "SUCCESS")
+    loop.await_looks("incoming_drop", "rrsis_d/april: refused, rrsis_d.april.REFUSED.txt says why")
+    loop.await_looks("new_data", f"data.dvc is still {before.version}")
+    assert loop.statuses("take_drop") == ["FAILURE", "SUCCESS", "SUCCESS"]
+    assert loop.statuses("retrain") == ["SUCCESS", "SUCCESS"]
+    assert Scene(project.root) == before
+    assert here.is_dir()
+    note = (project.root / "incoming" / "rrsis_d.april.REFUSED.txt").read_text()
+    assert "annotation 91002, bbox" in note
+    pictures.shell("cat incoming/rrsis_d.april.REFUSED.txt", note)
+    pictures.dagster("runs")
+    pictures.dagster("locations/geomag/sensors/incoming_drop")
+
+
+def _corrupted(drop: Path) -> Path:
+    """The same drop with one box whose sides are the wrong way round."""
     (path,) = drop.rglob("instances.json")
     tree = json.loads(path.read_text())
     x0, y0, x1, y1 = tree["annotations"][1]["bbox"]
     tree["annotations"][1]["bbox"] = [x1, y0, x0, y1]
     path.write_text(json.dumps(tree))
-    done = add(project, drop)
-    assert done.returncode == 2
-    assert "annotation 91002, bbox" in done.stderr
-    _await_tick(dagster)
-    assert len(dagster.runs()) == 1
-    assert Registry(project.root).champion() == champion
-    pictures.shell("geomag data add ~/corrupt --benchmark rrsis_d; echo $?", f"{done.stderr}2")
-    pictures.dagster("locations/geomag/sensors/new_data")
+    return drop
 
 
-def _await_tick(dagster: Dagster) -> None:
-    """The sensor has looked once more since now, and found nothing."""
-    now = time.time()
-    wait_for(lambda: dagster.ticks()[0]["timestamp"] > now, 300)
-    assert dagster.ticks()[0]["status"] == "SKIPPED"
+def _answers(ports: list[int]) -> bool:
+    """Whether both servers are up, with our definitions loaded."""
+    try:
+        requests.get(f"http://127.0.0.1:{ports[1]}/health", timeout=5)
+        return Loop(ports[0], "geomag").ticks("incoming_drop") == []
+    except (requests.RequestException, DagsterGraphQLClientError, KeyError):
+        return False
 
 
 def _free_port() -> int:
@@ -279,11 +265,8 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="geomag-film-") as scratch:
-        project = (
-            Project(chosen.project) if chosen.project else make_project(Path(scratch) / "geomag")
-        )
-        if not chosen.project:
-            project.python("-m", "geomag_dagster.run", "retrain")
+        made = Path(scratch) / "geomag"
+        project = Project(chosen.project) if chosen.project else make_film_project(made)
         film(project, chosen.out.resolve(), Path(scratch))
 
 
