@@ -29,7 +29,7 @@ from geomag.train.base_dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.train.base_reading import Reading
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
-from geomag.train.base_vlm import Lessons, Questions
+from geomag.train.base_vlm import Lessons, Questions, Recall
 from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.loop import LoopSettings, Stopped, train
 
@@ -116,6 +116,8 @@ class Phase:
     job: Any
     steps: int
     batch: int
+    rate: float = 1.0
+    """Share of ``base.lr``."""
 
 
 def _train_vlm(profile: Profile, work: Path) -> None:
@@ -128,17 +130,19 @@ def _train_vlm(profile: Profile, work: Path) -> None:
     tokenizer = train_tokenizer(corpus(scenes[:TOKENIZER_SCENES]))
     tokenizer.save_pretrained(work / "tokenizer")
     vlm = _untrained_vlm(profile, tokenizer)
-    lessons = Lessons(vlm, scenes, alignment=config.alignment, seed=config.seed)
+    taught: dict[str, Any] = {"alignment": config.alignment, "seed": config.seed}
+    lessons = Lessons(vlm, scenes, **taught)
+    questions = Questions(vlm, scenes, **taught)
+    recall = Recall(vlm, scenes, **taught, gather=questions.gather)
     phases = [
         Phase("look", _dense_vlm(vlm, scenes, config.seed), config.look_steps, 32),
         Phase("read", Reading(vlm, scenes, seed=config.seed), config.read_steps, 128),
         Phase("lessons", lessons, config.steps, config.batch),
+        Phase("questions", questions, config.question_steps, config.batch),
+        Phase("recall", recall, config.recall_steps, config.batch, rate=0.5),
     ]
-    if config.question_steps:
-        questions = Questions(vlm, scenes, alignment=config.alignment, seed=config.seed)
-        phases.append(Phase("questions", questions, config.question_steps, config.batch))
     before = ""
-    for phase in phases:
+    for phase in (phase for phase in phases if phase.steps):
         if phase.job is lessons:
             _name_what_is_seen(vlm)
         before = _fit(phase, profile, work, before)
@@ -233,7 +237,7 @@ def _fit(phase: Phase, profile: Profile, work: Path, before: str) -> str:
         steps=phase.steps,
         batch=phase.batch,
         micro_batch=phase.batch,
-        lr=config.lr,
+        lr=phase.rate * config.lr,
         warmup=min(50, max(1, phase.steps // 10)),
         seed=config.seed,
         save_every=config.save_every,

@@ -50,7 +50,13 @@ class Lessons:
     ce_mean: CeMean = "token"
 
     def __init__(
-        self, vlm: Vlm, scenes: Sequence[BaseScene], *, alignment: float, seed: int
+        self,
+        vlm: Vlm,
+        scenes: Sequence[BaseScene],
+        *,
+        alignment: float,
+        seed: int,
+        gather: Gather | None = None,
     ) -> None:
         self._vlm = vlm
         self._scenes = scenes
@@ -59,7 +65,8 @@ class Lessons:
         self._patch = vlm.llava.config.vision_config.patch_size
         self._native = vlm.llava.config.vision_config.image_size
         self._ids = TurnIds(vlm)
-        self._gather = Gather(vlm)
+        self.gather = gather or Gather(vlm)
+        """Thrown away after training; a job that goes on from another takes its."""
         self._reader = code_reader(vlm.width)
 
     def parameters(self) -> dict[str, Tensor]:
@@ -71,7 +78,7 @@ class Lessons:
             for name, tensor in self._vlm.llava.named_parameters()
             if not any(word in name for word in idle)
         }
-        return {**found, **{f"gather.{k}": v for k, v in self._gather.named_parameters()}}
+        return {**found, **{f"gather.{k}": v for k, v in self.gather.named_parameters()}}
 
     def batch(self, update: int, size: int) -> list[Row]:
         """Rows of an update; all share the sides of their views."""
@@ -117,7 +124,7 @@ class Lessons:
                 target[t, : len(self._ids.head)] = 1
         aligned = alignment_loss(attention, target)
         rows = caught["x"][together.last_prompt[:, 0], together.last_prompt[:, 1]]
-        gathered = self._gather(rows, [lesson for _, lesson in lessons])
+        gathered = self.gather(rows, [lesson for _, lesson in lessons])
         found = self._place_loss(
             states[together.last_prompt[:, 0], together.last_prompt[:, 1]],
             [(samples[r].scene, lesson) for r, lesson in lessons],
@@ -194,14 +201,24 @@ class Questions(Lessons):
     """
 
     ce_mean: CeMean = "answer"
+    asked, longest = ASKED, SHORT
 
     def _picked(self, scene: BaseScene, rng: np.random.Generator) -> tuple[Lesson, ...]:
-        short = [x for x in scene.lessons if len(x.answer.split()) <= SHORT]
-        asked = [x for x in short if x.answer in YES_NO]
-        other = [x for x in short if x.answer not in YES_NO]
-        chosen = [asked[i] for i in rng.permutation(len(asked))[:ASKED]]
+        asked = [x for x in scene.lessons if x.answer in YES_NO]
+        other = [
+            x
+            for x in scene.lessons
+            if x.answer not in YES_NO and len(x.answer.split()) <= self.longest
+        ]
+        chosen = [asked[i] for i in rng.permutation(len(asked))[: self.asked]]
         chosen += [other[i] for i in rng.permutation(len(other))[:OTHER]]
         return tuple(chosen)
 
     def _absent(self, lesson: Lesson) -> bool:
         return bool(lesson.names) and lesson.answer in YES_NO and not lesson.targets
+
+
+class Recall(Questions):
+    """Job: answers of any length again; thousands of short ones cost the long ones."""
+
+    asked, longest = OTHER, 1000

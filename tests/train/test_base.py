@@ -20,7 +20,7 @@ from geomag.train.base_dense import (
 from geomag.train.base_reading import Gather, Reading
 from geomag.train.base_sam import _point_inside
 from geomag.train.base_scenes import draw_base_scene
-from geomag.train.base_vlm import Lessons, Questions
+from geomag.train.base_vlm import Lessons, Questions, Recall
 from tests.model.tiny import tiny_vlm
 
 
@@ -105,6 +105,22 @@ def test_gather_is_low_for_a_row_that_points_at_its_names(scenes):
     assert gather(towards, [one]) < gather(-towards, [one])
 
 
+def test_questions_have_short_answers_and_recall_has_long_ones_again(scenes):
+    vlm = tiny_vlm()
+    questions = Questions(vlm, scenes, alignment=1.0, seed=1)
+    recall = Recall(vlm, scenes, alignment=1.0, seed=1, gather=questions.gather)
+    longest = {}
+    for name, job, most_asked in (("questions", questions, 6), ("recall", recall, 3)):
+        lessons = [row.lessons for update in range(8) for row in job.batch(update, 6)]
+        asked = [sum(x.answer in ("yes", "no") for x in row) for row in lessons]
+        assert max(asked) == most_asked
+        assert max(len(row) for row in lessons) <= most_asked + 3
+        longest[name] = max(len(x.answer.split()) for row in lessons for x in row)
+    assert longest["questions"] <= 6
+    assert longest["recall"] > 6
+    assert recall.gather is questions.gather
+
+
 @pytest.mark.parametrize("job", ["reading", "lessons", "questions"])
 def test_a_few_updates_lower_the_loss(scenes, job):
     vlm = tiny_vlm()
@@ -144,6 +160,7 @@ def test_the_base_stage_gives_the_same_bytes_and_only_reloads_what_is_done(tmp_p
             "look_steps": 3,
             "read_steps": 3,
             "question_steps": 3,
+            "recall_steps": 3,
             "sam_look_steps": 3,
             "sam_steps": 3,
             "batch": 4,

@@ -24,6 +24,8 @@ class BaseConfig:
     lr: float = 1.5e-3
     question_steps: int = 2000
     """Updates after them, on short answers and on looking in vain for what is not there."""
+    recall_steps: int = 300
+    """Updates at half the rate after those, on answers of any length again."""
     sam_look_steps: int = 300
     sam_steps: int = 4000
     """Updates of the promptable segmentation of the SAM2-class model."""
