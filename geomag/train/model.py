@@ -1,7 +1,7 @@
 """The train stage: all training benchmarks, jointly, to ``adapter`` and ``decoder``."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 
 import torch
@@ -106,20 +106,31 @@ def all_samples(
     model: GeoMag, profile: Profile, *, data: Path, artifacts: Path, log: Callable[[str], None]
 ) -> dict[str, list[Sample]]:
     """What each benchmark trains on, as the frozen parts see it; a part of it at a time."""
-    parts = []
-    for benchmark in BENCHMARKS.values():
-        path = artifacts / "records" / benchmark.name / "records.jsonl"
-        records = training_records(benchmark, path, profile.train)
-        parts += [(benchmark, part) for part in image_parts(records, AT_A_TIME)]
+    records = {
+        benchmark.name: training_records(
+            benchmark, artifacts / "records" / benchmark.name / "records.jsonl", profile.train
+        )
+        for benchmark in BENCHMARKS.values()
+        if benchmark.trains
+    }
+    parts = [
+        (name, part) for name, rows in records.items() for part in image_parts(rows, AT_A_TIME)
+    ]
 
-    def make(part: tuple[Benchmark, list[Record]]) -> list[Sample]:
-        return list(_samples(model, *part, profile, data=data, artifacts=artifacts))
+    def make(part: tuple[str, list[Record]]) -> list[Sample]:
+        name, rows = part
+        benchmark = BENCHMARKS[name]
+        return list(_samples(model, benchmark, rows, profile, data=data, artifacts=artifacts))
 
+    made = zip(
+        parts,
+        forked_map(make, parts, processes=processes_for(len(parts), model.vlm.device)),
+        strict=True,
+    )
     samples: dict[str, list[Sample]] = {}
-    made = forked_map(make, parts, processes=processes_for(len(parts), model.vlm.device))
-    for (benchmark, records), seen in zip(parts, made, strict=True):
-        samples.setdefault(benchmark.name, []).extend(seen)
-        log(f"{benchmark.name}: {len(records)} more training records, {len(seen)} looks")
+    for name, of_one in groupby(made, key=lambda pair: pair[0][0]):
+        samples[name] = [sample for _, seen in of_one for sample in seen]
+        log(f"{name}: {len(records[name])} training records, {len(samples[name])} looks")
     return samples
 
 

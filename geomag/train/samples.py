@@ -77,7 +77,10 @@ def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:
         levels = [f.cpu() for f in model.features([part[i][1] for i in drawn])] if drawn else []
         place = {index: number for number, index in enumerate(drawn)}
         for index, ((records, look), tokens) in enumerate(zip(part, visual, strict=True)):
-            features = tuple(level[place[index]] for level in levels) if index in place else ()
+            # cloned: a view would carry its batch along to wherever the sample is sent
+            features = (
+                tuple(level[place[index]].clone() for level in levels) if index in place else ()
+            )
             yield _sample(model, records, look, tokens.cpu(), features)
 
 

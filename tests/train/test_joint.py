@@ -204,3 +204,12 @@ def test_the_mixture_gives_each_task_its_share():
     total = config.share_referring + config.share_gcg + config.share_roc + config.share_vqa
     share = tasks.count(Task.REFERRING) / len(tasks)
     assert share == pytest.approx(config.share_referring / total, abs=0.04)
+
+
+def test_a_sample_holds_its_own_features_and_not_its_batch_s():
+    model = tiny_geomag()
+    look = plain_look(IMAGE, model.profile)
+    pairs = [((replace(RECORDS["rrsis_d"], id=str(i)),), look) for i in range(4)]
+    for sample in prepare(model, pairs):
+        for level in sample.features:
+            assert level.untyped_storage().nbytes() == level.numel() * 4
