@@ -1,10 +1,14 @@
 """The base models that `sample` pins: of the profile's sizes, and taught."""
 
+import hashlib
+import json
+
 import pytest
 import torch
 
 from geomag.config import load_profile
 from geomag.model.weights import load_base, pin_base
+from geomag.packaged import RELEASED, local_folder
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import draw_base_scene
 from geomag.train.base_vlm import Lessons
@@ -58,3 +62,14 @@ def test_the_decoder_draws_what_a_click_lies_on(base):
     clicks = PointSegmentation(sam, [s.segmentation for s in unseen], seed=1)
     found = clicks.losses(clicks.batch(0, 16))
     assert float(found["dice"]) < 0.4  # untrained: 0.9
+
+
+def test_the_release_is_whole_and_names_its_files_digests():
+    folder = local_folder(RELEASED)
+    named = json.loads((folder / "complete.json").read_text(encoding="utf-8"))["files"]
+    found = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "complete.json"
+    }
+    assert found == named
