@@ -11,6 +11,7 @@ from geomag_dagster.dvc import stage_env
 from geomag_dagster.executors.choose import chosen_executor, k8s_config, slots
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.xdist_group("ray")  # as in test_line.py: the cluster's ports are fixed
 
 
 @pytest.mark.parametrize(

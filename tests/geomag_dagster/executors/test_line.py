@@ -14,7 +14,8 @@ from tests.geomag_dagster.executors.cluster import cluster
 from tests.geomag_dagster.toy import make_project
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.integration
+# one local Ray cluster at a time on a machine: its ports are fixed
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("ray")]
 
 
 def run(folder, executor, instance=None, **variables):
