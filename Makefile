@@ -17,6 +17,8 @@ export HF_HUB_OFFLINE := 1
 # than with one. A stage that runs alone is given more by its asset.
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+# Container images like to set it: then each of some fifty processes would compile torch anew, 7 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lock sample ui test lint format clean
 
