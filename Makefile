@@ -58,7 +58,7 @@ ui: $(VENV)/.line  ## Dagster and MLflow on this machine; Ctrl-C stops both.
 	$(PYTHON) -m geomag_dagster.ui --port $(PORT) --mlflow-port $(MLFLOW_PORT)
 
 test: setup  ## All tests, doctests included, in a process per core.
-	$(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## Style, format, types and import contracts.
 	$(VENV)/bin/ruff check .

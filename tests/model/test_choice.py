@@ -11,16 +11,17 @@ from geomag.model.probes import Found
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)
-MASK = np.ones((40, 60), dtype=bool)
+MASK = np.arange(40 * 60).reshape(40, 60) < 100
 BOX = (PixelBox(0, 0, 20, 20),)
 MOST = 4
 
 
-def drawn(score: float) -> Answer:
-    return Answer(f"[SEG] {score}", (MASK,), (), 0, (score,))
+def drawn(score: float, mask=MASK) -> Answer:
+    return Answer(f"[SEG] {score}", (mask,), (), 0, (score,))
 
 
 SAID = Answer("yes", (), (), text_score=0.5)
+DOUBT = {"margin": 0.02, "agreement": 0.7}
 
 
 @pytest.mark.parametrize(
@@ -28,18 +29,27 @@ SAID = Answer("yes", (), (), text_score=0.5)
     [(0.8, 0.9, "through"), (0.8, 0.81, "plain"), (0.9, 0.7, "plain")],
 )
 def test_the_window_must_be_ahead_by_the_margin(plain, through, stands):
-    answers = {"plain": drawn(plain), "through": drawn(through)}
-    assert surer(answers["plain"], answers["through"], margin=0.02) is answers[stands]
+    answers = {"plain": drawn(plain), "through": drawn(through, ~MASK)}
+    assert surer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
+
+
+@pytest.mark.parametrize(("n_shared", "stands"), [(83, "through"), (82, "plain")])
+def test_of_two_masks_of_one_object_the_window_s_stands(n_shared, stands):
+    moved = np.roll(MASK, 100 - n_shared)  # 83 of 117 pixels are 0.709, 82 of 118 are 0.695
+    answers = {"plain": drawn(0.9), "through": drawn(0.7, moved)}
+    assert surer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
+    off = surer(answers["plain"], answers["through"], margin=0.02, agreement=1.0)
+    assert off is answers["plain"]
 
 
 def test_words_are_compared_by_their_own_probability():
     other = Answer("no", (), (), text_score=0.6)
-    assert surer(SAID, other, margin=0.02) is other
-    assert surer(other, SAID, margin=0.02) is other
+    assert surer(SAID, other, **DOUBT) is other
+    assert surer(other, SAID, **DOUBT) is other
 
 
 def test_nothing_drawn_through_the_window_gives_way():
-    assert surer(drawn(0.1), SAID, margin=0.02).text == "[SEG] 0.1"
+    assert surer(drawn(0.1), SAID, **DOUBT).text == "[SEG] 0.1"
 
 
 def asked_again(**magcrop):
@@ -61,7 +71,7 @@ def whole(index: int) -> Query:
 
 def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_asked_again():
     model, asked = asked_again(answer="surer")
-    answers = [drawn(0.5), drawn(0.5), drawn(0.9), SAID, SAID]
+    answers = [drawn(0.5, ~MASK), drawn(0.5), drawn(0.9), SAID, SAID]
     found = [
         Found(boxes=BOX, sureness=1.0, plain=drawn(0.7)),
         Found(boxes=(), sureness=0.0),

@@ -1,17 +1,10 @@
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from geomag.errors import ConfigError, ToolError
 from geomag_dagster.compute import compute
-from geomag_dagster.dvc import stage_env
 from geomag_dagster.executors.choose import chosen_executor, k8s_config, slots
-
-ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.xdist_group("ray")  # as in test_line.py: the cluster's ports are fixed
 
 
 @pytest.mark.parametrize(
@@ -61,23 +54,3 @@ def test_kubernetes_never_restarts_a_step_by_itself(monkeypatch):
     config = k8s_config()
     assert config["step_k8s_config"] == {"job_spec_config": {"backoff_limit": 0}}
     assert config["max_concurrent"] == slots() == 5
-
-
-@pytest.mark.integration
-def test_the_same_tags_run_on_a_real_ray_cluster(tmp_path):
-    # Ray's jobs call the bare word `dagster`: stage_env puts the venv's bin folder on PATH
-    environment = {
-        **os.environ,
-        **stage_env(),
-        "STEPS_FOLDER": str(tmp_path),
-        "DAGSTER_HOME": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "tests.geomag_dagster.executors.on_ray"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    first, second, devices = (tmp_path / "told").read_text().split()
-    assert first != second
-    assert devices == "0"

@@ -1,4 +1,8 @@
-"""The same assets by every executor: the same data versions, in Dagster and in DVC."""
+"""The same assets by every executor: the same data versions, in Dagster and in DVC.
+
+Both tests that start a local Ray cluster stand here: its ports are fixed, and a file's tests run
+one after the other (`make test`).
+"""
 
 import json
 import os
@@ -14,8 +18,7 @@ from tests.geomag_dagster.executors.cluster import cluster
 from tests.geomag_dagster.toy import make_project
 
 ROOT = Path(__file__).parents[3]
-# one local Ray cluster at a time on a machine: its ports are fixed
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.integration
 
 
 def run(folder, executor, instance=None, **variables):
@@ -58,6 +61,25 @@ def wanted(tmp_path_factory):
 
 def test_ray_gives_the_same_versions(wanted, tmp_path):
     assert run(tmp_path, "ray") == wanted
+
+
+def test_the_same_tags_run_on_a_real_ray_cluster(tmp_path):
+    # Ray's jobs call the bare word `dagster`: stage_env puts the venv's bin folder on PATH
+    environment = {
+        **os.environ,
+        **stage_env(),
+        "STEPS_FOLDER": str(tmp_path),
+        "DAGSTER_HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "tests.geomag_dagster.executors.on_ray"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second, devices = (tmp_path / "told").read_text().split()
+    assert first != second
+    assert devices == "0"
 
 
 def test_kubernetes_takes_every_job_and_gives_the_same_versions(wanted, tmp_path):
