@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
 
 from geomag.config import (
     flat_params,
@@ -15,6 +16,7 @@ from geomag.config import (
     profile_text,
     project_root,
 )
+from geomag.config.load import PROFILES_DIR
 from geomag.errors import ConfigError
 
 SAMPLE = load_profile("sample")
@@ -24,6 +26,16 @@ SAMPLE = load_profile("sample")
 def test_a_profile_says_all_of_itself_and_reads_back_as_the_same(name):
     profile = load_profile(name)
     assert parse_profile(yaml.safe_load(profile_text(profile)), place="text") == profile
+
+
+@pytest.mark.parametrize("name", ["sample", "paper"])
+def test_a_profile_survives_a_change_by_dvc(name, tmp_path):
+    path = tmp_path / f"{name}.yaml"
+    path.write_text((PROFILES_DIR / path.name).read_text())
+    with modify_yaml(path) as tree:  # what `dvc exp run -S` does
+        tree["train"]["seed"] = 6
+    assert load_yaml(path)["train"]["seed"] == 6
+    assert load_profile(str(path)) == override(load_profile(name), train={"seed": 6})
 
 
 @pytest.mark.parametrize(
