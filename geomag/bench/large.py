@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from geomag.bench.pool import per_record
 from geomag.bench.windows import OPEN, Arm, line, run, summary, with_settings
 from geomag.data.benchmarks import Granularity, Split
 from geomag.data.records import Record, read_records
@@ -52,4 +53,11 @@ def bench_large(
         trial = trials[arm.name]
         rows[arm.name] = summary(records, plain, trial.scores, trial, how)
         log(line(arm.name, rows[arm.name]))
-    return {"bench": "4k", "scenes": len(records), "rows": rows}
+    scores = {name: trial.scores for name, trial in trials.items()}
+    return {
+        "bench": "4k",
+        "benchmark": "4k",
+        "scenes": len(records),
+        "rows": rows,
+        "records": per_record(records, plain, scores),
+    }

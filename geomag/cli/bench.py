@@ -173,7 +173,7 @@ def looking(
 
 @app.command()
 def pool(
-    files: Annotated[list[Path], typer.Argument(help="What `bench windows --json` has written.")],
+    files: Annotated[list[Path], typer.Argument(help="What `bench windows` or `4k` wrote.")],
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
 ) -> None:
     """Several trainings as one comparison: every arm against plain, small targets apart."""

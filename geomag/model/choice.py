@@ -2,7 +2,8 @@
 
 Not in the paper, where a window is always trusted. A model that has also been trained on windows
 without a target (`geomag.train.windows`) draws nothing there, or draws it unsurely, and that says
-more about a window than the map it came from.
+more about a window than the map it came from. Where both masks are of one object there is no doubt
+about the window, and the magnified one is the finer.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,19 +13,25 @@ from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.probes import Found
 
 
-def surer(plain: Answer, through: Answer, *, margin: float) -> Answer:
-    """The answer with the surer mask, by its mean probability; without masks, the surer words.
+def surer(plain: Answer, through: Answer, *, margin: float, agreement: float) -> Answer:
+    """The answer that stands.
+
+    Through the window where the masks are of one object; else the answer with the surer mask, by
+    its mean probability; without masks, with the surer words.
 
     Args:
         plain: Of the whole image.
         through: Through the window.
         margin: By how much the window's must be ahead; two masks of the same object are drawn at
             different scales, so their probabilities do not compare to the last digit.
+        agreement: Masks whose IoU exceeds it are of one object; 1 is off.
     """
-    if plain.mask_scores or through.mask_scores:
-        ahead = _drawn(through) - _drawn(plain)
-    else:
+    if not (plain.mask_scores or through.mask_scores):
         ahead = through.text_score - plain.text_score
+    elif _agreement(plain, through) > agreement:
+        return through
+    else:
+        ahead = _drawn(through) - _drawn(plain)
     return through if ahead > margin else plain
 
 
@@ -61,10 +68,20 @@ def settle(
         said = model.answer([whole(i) for i in asked], max_new_tokens=max_new_tokens)
         plain.update(zip(asked, said, strict=True))
     return [
-        surer(plain[i], answer, margin=config.answer_margin) if i in plain else answer
+        surer(plain[i], answer, margin=config.answer_margin, agreement=config.answer_agreement)
+        if i in plain
+        else answer
         for i, answer in enumerate(answers)
     ]
 
 
 def _drawn(answer: Answer) -> float:
     return answer.mask_scores[0] if answer.mask_scores else 0.0
+
+
+def _agreement(plain: Answer, through: Answer) -> float:
+    """IoU of the first masks; 0 where one draws nothing."""
+    if not (plain.masks and through.masks):
+        return 0.0
+    one, other = plain.masks[0], through.masks[0]
+    return int((one & other).sum()) / max(int((one | other).sum()), 1)

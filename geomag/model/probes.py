@@ -20,6 +20,7 @@ from geomag.magcrop.heat_cache import HeatCache
 from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import Window, grow_box, select_window
 from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.large import is_large
 from geomag.model.look import plain_look
 from geomag.model.probing import Probed, probe_all, window_rule
 from geomag.seeds import generator
@@ -137,6 +138,26 @@ class JointProbe:
         ]
 
 
+class MaskOrTiles:
+    """The mask's window in an image that is seen whole; in a large one Eq 4's where it has none.
+
+    Squashed to the model's input an object of a large image is not there to be drawn, so its tiles
+    are searched (``magcrop.large_probe``).
+    """
+
+    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
+        self._profile = model.profile
+        self._whole, self._large = MaskProbe(model), JointProbe(model, cache)
+
+    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Each question by the size of its image."""
+        found: dict[int, Found] = {}
+        for probe, large in ((self._whole, False), (self._large, True)):
+            chosen = [i for i, w in enumerate(wanted) if is_large(w.image, self._profile) is large]
+            found.update(zip(chosen, probe.find([wanted[i] for i in chosen]), strict=True))
+        return [found[i] for i in range(len(wanted))]
+
+
 class OracleProbe:
     """Around the truth: what a perfect window would give."""
 
@@ -180,7 +201,7 @@ def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
     kind = model.profile.magcrop.probe
     if kind == "attention":
         return AttentionProbe(model, cache)
-    return MaskProbe(model) if kind == "mask" else JointProbe(model, cache)
+    return MaskOrTiles(model, cache) if kind == "mask" else JointProbe(model, cache)
 
 
 def _plainly(wanted: Wanted, profile: Profile) -> Query:

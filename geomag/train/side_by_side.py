@@ -29,6 +29,8 @@ R = TypeVar("R")
 Losses = Callable[[int, int], dict[str, Tensor]]
 """(update, index of the micro-batch) to its named losses; ``total`` is what is minimised."""
 Values = dict[str, float]
+_Part = tuple[Values, list[Tensor | None]]
+"""Of a micro-batch: its losses, and the gradient of each parameter that has one."""
 
 
 def processes_for(n_micro: int, device: torch.device) -> int:
@@ -124,7 +126,7 @@ def _live(
         return
     except GeoMagError as wrong:
         pipe.send(wrong)
-    except Exception:
+    except Exception:  # whatever it was: the parent raises it, with our stack in its message
         pipe.send(RuntimeError(f"a training process failed:\n{traceback.format_exc()}"))
 
 
@@ -204,24 +206,30 @@ def _side_by_side(
 ) -> Values:
     for helper in helpers:
         helper.forked.pipe.send(update)
-    step = len(helpers) + 1
-    own = {}
-    for index in range(0, n_micro, step):
+    parts: dict[int, _Part] = {}
+    for index in range(0, n_micro, len(helpers) + 1):
         values = _backward(losses, update, index, n_micro)
-        own[index] = values, [parameter.grad for parameter in parameters]
+        parts[index] = values, [parameter.grad for parameter in parameters]
         for parameter in parameters:
             parameter.grad = None
-    found: dict[int, tuple[Values, list[Tensor | None]]] = dict(own)
     for helper in helpers:
-        heard = zip(helper.indices, helper.grads, _heard(helper.forked), strict=True)
-        for index, grads, (values, there) in heard:
-            pairs = zip(grads, there, strict=True)
-            found[index] = values, [grad if is_there else None for grad, is_there in pairs]
+        parts.update(_parts_of(helper))
+    return _summed([parts[index] for index in range(n_micro)], parameters)
+
+
+def _parts_of(helper: _Helper) -> Iterator[tuple[int, _Part]]:
+    heard = zip(helper.indices, helper.grads, _heard(helper.forked), strict=True)
+    for index, grads, (values, there) in heard:
+        pairs = zip(grads, there, strict=True)
+        yield index, (values, [grad if is_there else None for grad, is_there in pairs])
+
+
+def _summed(parts: Sequence[_Part], parameters: Sequence[Tensor]) -> Values:
+    """Leave the sum of the gradients in ``.grad``, added in the order of the parts."""
     total: Values = {}
-    for index in range(n_micro):
-        values, of_all = found[index]
+    for values, grads in parts:
         _add(total, values)
-        for parameter, grad in zip(parameters, of_all, strict=True):
+        for parameter, grad in zip(parameters, grads, strict=True):
             if grad is not None:
                 parameter.grad = grad.clone() if parameter.grad is None else parameter.grad + grad
     return total

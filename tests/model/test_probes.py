@@ -1,5 +1,7 @@
 """Window probes: what each looks at, when each gives up, and the controls beside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from geomag.model.geomag import Answer
 from geomag.model.probes import (
     AttentionProbe,
     JointProbe,
+    MaskOrTiles,
     MaskProbe,
     OracleProbe,
     RandomProbe,
@@ -107,6 +110,16 @@ def test_together_the_mask_leads_where_it_is_sure_and_the_map_elsewhere(score):
     assert found.heat.first is HEAT
 
 
+def test_only_a_large_image_is_searched_for_what_its_mask_does_not_show():
+    model, _ = model_that_draws(MASK, 0.3, mask_gate=0.5, large_px=250)
+    small = replace(wanted(heat=Heat(HEAT)), image=IMAGE[:, :240])
+    large = wanted(heat=Heat(HEAT))
+    found = MaskOrTiles(model).find([large, small, large])
+    eq4 = (PixelBox(0, 150, 75, 200),)
+    assert [one.boxes for one in found] == [eq4, (), eq4]
+    assert all(one.plain is not None for one in found)
+
+
 def test_the_oracle_holds_the_target_and_a_random_window_lies_inside():
     model = tiny_geomag(magcrop={"min_px": 16, "sizes": [0.25, 0.5]})
     (found,) = OracleProbe(model.profile).find([wanted(truth=TRUTH)])
@@ -122,7 +135,7 @@ def test_the_oracle_holds_the_target_and_a_random_window_lies_inside():
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("attention", AttentionProbe), ("mask", MaskProbe), ("attention+mask", JointProbe)],
+    [("attention", AttentionProbe), ("mask", MaskOrTiles), ("attention+mask", JointProbe)],
 )
 def test_the_settings_name_the_probe(name, kind):
     assert isinstance(build_probe(tiny_geomag(magcrop={"probe": name})), kind)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from geomag.config.schema.checks import positive
+from geomag.config.schema.checks import positive, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ class AdapterConfig:
 
     def __post_init__(self) -> None:
         positive("adapter", rank=self.rank, alpha=self.alpha, n_seg=self.n_seg)
+        share("adapter", dropout=self.dropout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +96,17 @@ class MagCropConfig:
     image_level_px: int = 100
     gcg_bypass: bool = True
     probe: Literal["attention", "mask", "attention+mask"] = "attention"
-    """Where predicted windows come from: Eq 4, the plain answer's mask, or that and else Eq 4."""
+    """Where predicted windows come from: Eq 4, the plain answer's mask (in a large image else
+    Eq 4), or that and else Eq 4."""
     mask_gate: float = 0.0
     """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
     answer: Literal["window", "surer"] = "window"
     """Which answer stands: the one through the window, as the paper, or the surer of that and the
     plain one."""
-    answer_margin: float = 0.02
+    answer_margin: float = 0.05
     """By how much, in mean probability of a mask or of words, the window's must be surer."""
+    answer_agreement: float = 0.7
+    """Two masks with a higher IoU are of one object: the window's, magnified, stands; 1 is off."""
     probe_px: int = 0
     """Side of the probe's input, whole patches; 0: the VLM's own. Half costs a third."""
     large_px: int = 2048
@@ -111,3 +115,7 @@ class MagCropConfig:
     """Of a large image: every tile, or the whole and then C_1, or as any other image."""
     tile_px: int = 1024
     """Most rows of a tile."""
+
+    def __post_init__(self) -> None:
+        positive("magcrop", min_px=self.min_px, tile_px=self.tile_px)
+        share("magcrop", answer_margin=self.answer_margin, answer_agreement=self.answer_agreement)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from geomag.config.schema.checks import positive
+from geomag.config.schema.checks import positive, share
 
 CeMean = Literal["token", "answer", "row"]
 
@@ -48,6 +48,9 @@ class GranularityConfig:
     tau: float = 0.0
     """Below this confidence the image is left as it is; 0: plain argmax, as the paper."""
     seed: int = 3
+
+    def __post_init__(self) -> None:
+        share("granularity", dropout=self.dropout, tau=self.tau)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
