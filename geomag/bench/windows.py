@@ -27,9 +27,10 @@ from geomag.metrics.segmentation import overlap
 from geomag.model.choice import settle
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import settings_for
-from geomag.model.look import magcrop_look, plain_look
+from geomag.model.look import Look, magcrop_look, plain_look
 from geomag.model.probes import (
     AttentionProbe,
+    Found,
     JointProbe,
     MaskProbe,
     OracleProbe,
@@ -116,7 +117,7 @@ def run(
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, granularity)
         looks = [plain_look(w.image, profile) for w in wanted]
-        answers = _ask(ways[0].model, wanted, looks)
+        answers = ask(ways[0].model, wanted, looks)
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
         for arm in ways:
             rows[arm.name] += _try(arm, part, wanted, answers)
@@ -146,7 +147,16 @@ def wanted_of(
     ]
 
 
-def _ask(model: GeoMag, wanted: Sequence[Wanted], looks: Sequence[Any]) -> list[Answer]:
+def looks_through(wanted: Sequence[Wanted], found: Sequence[Found], profile: Profile) -> list[Look]:
+    """What the model sees through each window; the whole image where there is none."""
+    return [
+        magcrop_look(w.image, w.granularity, f.boxes, settings_for(w.image, profile))
+        for w, f in zip(wanted, found, strict=True)
+    ]
+
+
+def ask(model: GeoMag, wanted: Sequence[Wanted], looks: Sequence[Look]) -> list[Answer]:
+    """The model's answers about these looks, in order."""
     queries = [
         Query(look, w.prompt, *w.image.shape[:2]) for look, w in zip(looks, wanted, strict=True)
     ]
@@ -159,14 +169,11 @@ def _try(
     arm: Arm, records: Sequence[Record], wanted: Sequence[Wanted], plain: Sequence[Answer]
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
-    looks = [
-        magcrop_look(w.image, w.granularity, f.boxes, settings_for(w.image, arm.model.profile))
-        for w, f in zip(wanted, found, strict=True)
-    ]
+    looks = looks_through(wanted, found, arm.model.profile)
     rows = []
     known = [replace(one, plain=answer) for one, answer in zip(found, plain, strict=True)]
     most = arm.model.profile.predict.max_new_tokens
-    answers = settle(arm.model, _ask(arm.model, wanted, looks), known, _known, max_new_tokens=most)
+    answers = settle(arm.model, ask(arm.model, wanted, looks), known, _known, max_new_tokens=most)
     for record, one, answer in zip(records, found, answers, strict=True):
         quality = crop_quality(record, one)
         recall, pointing = (quality.get(k, float("nan")) for k in ("crop_recall", "pointing"))

@@ -1,9 +1,13 @@
 """``geomag bench``: measure what the design promises, on this machine."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from geomag.data.records import Record
+    from geomag.model.geomag import GeoMag
 
 app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
 
@@ -137,6 +141,24 @@ def windows(
 
 
 @app.command()
+def keeping(
+    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
+    most: Annotated[int, typer.Option(help="Most records, the first ones.")] = 200,
+    split: Annotated[str, typer.Option(help="val, to choose by; test, to report.")] = "val",
+    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    """Margins and agreements of `magcrop.answer: surer`, by what they would have kept."""
+    from geomag.bench.keeping import bench_keeping
+    from geomag.io import write_json
+
+    model, folder, records = _of_split(benchmark, split, most, profile)
+    result = bench_keeping(model, folder, records, log=typer.echo)
+    if json is not None:
+        write_json(json, result)
+
+
+@app.command()
 def looking(
     benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
     most: Annotated[int, typer.Option(help="Most records, the first ones.")] = 200,
@@ -146,25 +168,15 @@ def looking(
 ) -> None:
     """Where Eq 4 looks under each layer, probe and window rule: pointing and crop recall."""
     from geomag.bench.looking import bench_looking
-    from geomag.cli.settings import prepare
-    from geomag.data.benchmarks import Split
-    from geomag.data.records import read_records
-    from geomag.errors import ConfigError
+    from geomag.config import project_root
     from geomag.io import write_json
-    from geomag.model.assemble import trained
     from geomag.tracking import run
 
-    if split not in (Split.VAL, Split.TEST):
-        raise ConfigError("--split", repr(split), "val or test")
-    _refuse_uncropped(benchmark)
-    settings, root = prepare(profile)
-    path = root / "artifacts" / "records" / benchmark / "records.jsonl"
-    records = list(read_records(path, splits=[Split(split)]))[:most]
-    model = trained(root / "artifacts" / "models", settings)
-    result = bench_looking(model, root / "data" / benchmark, records, log=typer.echo)
+    model, folder, records = _of_split(benchmark, split, most, profile)
+    result = bench_looking(model, folder, records, log=typer.echo)
     for row in result["rows"]:
         params = {"benchmark": benchmark, "split": split, "setting": row["setting"]}
-        with run(stage="looking", params=params, root=root) as tracked:
+        with run(stage="looking", params=params, root=project_root()) as tracked:
             names = ("pointing", "crop_recall", "side")
             tracked.log_metrics({name: row[name] for name in names})
     if json is not None:
@@ -221,6 +233,25 @@ def large(
     result = bench_large(model, out, seed=seed, n_scenes=scenes, log=typer.echo)
     if json is not None:
         write_json(json, result)
+
+
+def _of_split(
+    benchmark: str, split: str, most: int, profile: str | None
+) -> "tuple[GeoMag, Path, list[Record]]":
+    """The trained model, the folder of the pictures, and the first records of a split."""
+    from geomag.cli.settings import prepare
+    from geomag.data.benchmarks import Split
+    from geomag.data.records import read_records
+    from geomag.errors import ConfigError
+    from geomag.model.assemble import trained
+
+    if split not in (Split.VAL, Split.TEST):
+        raise ConfigError("--split", repr(split), "val or test")
+    _refuse_uncropped(benchmark)
+    settings, root = prepare(profile)
+    path = root / "artifacts" / "records" / benchmark / "records.jsonl"
+    records = list(read_records(path, splits=[Split(split)]))[:most]
+    return trained(root / "artifacts" / "models", settings), root / "data" / benchmark, records
 
 
 def _refuse_uncropped(benchmark: str) -> None:
