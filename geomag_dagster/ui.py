@@ -12,7 +12,7 @@ from pathlib import Path
 
 from geomag.config import project_root
 from geomag.errors import GeoMagError, ToolError
-from geomag.tracking import tracking_uri
+from geomag.tracking import make_store, tracking_uri
 from geomag_dagster.project import dagster_home
 from geomag_dagster.supervise import die_with_parent
 
@@ -25,6 +25,7 @@ def serve(root: Path, *, port: int, mlflow_port: int) -> int:
     for wanted, option in ((port, "PORT"), (mlflow_port, "MLFLOW_PORT")):
         _refuse_taken(wanted, option)
     dagster_home(root)
+    make_store(tracking_uri(root))  # not by the server, while a stage may want it too
     os.environ["GEOMAG_MLFLOW_URL"] = f"http://{LOOPBACK}:{mlflow_port}"
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     servers = [

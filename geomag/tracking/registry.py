@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from geomag.errors import GeoMagError
-from geomag.tracking.store import EXTERNAL, Store, tracking_uri
+from geomag.tracking.database import tracking_uri
+from geomag.tracking.store import EXTERNAL, Store
 
 Package = Callable[[str, Mapping[str, str]], None]
 """From the id of a logged model and DVC's md5 by part: writes the model's files."""

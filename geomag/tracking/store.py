@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from geomag.config import project_root
 from geomag.errors import ToolError
+from geomag.tracking.database import SQLITE, make_store, tracking_uri
 from geomag.tracking.spool import Entry, Spool
 
 T = TypeVar("T")
@@ -31,12 +31,6 @@ class TrackerDownError(Exception):
     """MLflow did not take an entry, and retrying did not help."""
 
 
-def tracking_uri(root: Path | None = None) -> str:
-    """``MLFLOW_TRACKING_URI``, or the project's own SQLite store under ``mlflow/``."""
-    default = f"sqlite:///{(root or project_root()) / 'mlflow' / 'mlflow.db'}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or default
-
-
 class Store:
     """MLflow itself; every method raises `TrackerDownError` if it does not answer."""
 
@@ -50,9 +44,8 @@ class Store:
             raise ToolError("mlflow", "the package is not installed", remedy="run make setup")
         self._root = root
         uri = tracking_uri(root)
-        self._is_local = uri.startswith("sqlite:///")
-        if self._is_local:
-            self._insist(lambda: create_tables(Path(uri.removeprefix("sqlite:///"))))
+        self._is_local = uri.startswith(SQLITE)
+        self._insist(lambda: make_store(uri))
         self._client = mlflow.MlflowClient(tracking_uri=uri)
         self._experiment_of: dict[str, str] = {}
 
@@ -265,20 +258,6 @@ class Store:
 
     def _end(self, run_id: str, entry: Entry, content: bytes) -> None:
         self._client.set_terminated(run_id, entry["status"])
-
-
-def create_tables(database: Path) -> None:
-    """Create MLflow's tables once, under a lock: processes that meet an empty file at once fail."""
-    if database.is_file() and database.stat().st_size:
-        return
-    from mlflow.store.db.utils import _safe_initialize_tables, create_sqlalchemy_engine_with_retry
-
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        engine = create_sqlalchemy_engine_with_retry(f"sqlite:///{database}")
-        _safe_initialize_tables(engine)
-        engine.dispose()
 
 
 def _is_alive(owner: str) -> bool:

@@ -13,8 +13,8 @@ from geomag.evaluate.candidate import collect, keep, kept
 from geomag.evaluate.champion import Registration, roll_back, run_gate
 from geomag.evaluate.score_tools import Tools
 from geomag.io import read_json
+from geomag.tracking.database import create_tables
 from geomag.tracking.registry import PromotionError, Registry
-from geomag.tracking.store import create_tables
 from tests.evaluate.promotion_cases import (
     BENCHMARK,
     PER_IMAGE,

@@ -12,8 +12,8 @@ from geomag.errors import GeoMagError
 from geomag.evaluate.trace import UnknownCellError, trace
 from geomag.io import file_digest, read_json
 from geomag.tracking import log_scores, run, sync
+from geomag.tracking.database import create_tables
 from geomag.tracking.lineage import find_runs
-from geomag.tracking.store import create_tables
 from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, md5
 
 CELL = f"3/{BENCHMARK}/test/magcrop/average"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from geomag.tracking.database import create_tables
 from geomag.tracking.registry import REASON, Registry, Version
-from geomag.tracking.store import create_tables
 from geomag.versions import path_md5
 from tests.geomag_dagster.dev import Loop, dagster_dev
 from tests.geomag_dagster.hand_drops import PROJECT, copy_by_hand, make_gated_line

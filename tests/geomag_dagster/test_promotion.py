@@ -3,8 +3,8 @@ import shutil
 import dagster as dg
 import pytest
 
+from geomag.tracking.database import create_tables
 from geomag.tracking.registry import Registry
-from geomag.tracking.store import create_tables
 from geomag_dagster.definitions import build
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.promotion import CHAMPION, CHECK, promotion_assets

@@ -30,8 +30,8 @@ from geomag.model.assemble import save_trained, untrained
 from geomag.sealed import sealed
 from geomag.serve.champion import Champion
 from geomag.serve.package import log_package
+from geomag.tracking.database import create_tables
 from geomag.tracking.registry import Registry
-from geomag.tracking.store import create_tables
 from geomag.versions import path_md5
 from tests.ask.models import NONE, ONE, write_project
 from tests.ask.rasters import AT, write_tif

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from geomag import tracking
-from geomag.tracking.store import create_tables
+from geomag.tracking.database import create_tables
 
 
 @pytest.fixture(scope="session")

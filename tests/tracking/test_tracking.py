@@ -1,13 +1,17 @@
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import mlflow.store.db.utils
 import numpy as np
 import pytest
 
 from geomag import tracking
+from geomag.tracking.database import create_tables
 from geomag.tracking.spool import Spool
 from geomag.tracking.store import Store
 from tests.geomag_dagster.test_supervise import wait_for
@@ -147,6 +151,24 @@ def test_many_processes_may_open_a_fresh_store_at_once(tmp_path):
     ]
     assert [process.wait(300) for process in processes] == [0, 0, 0]
     assert len(runs(tmp_path, "train")) == 3
+
+
+def test_a_store_is_there_only_when_it_is_whole(tmp_path, monkeypatch):
+    database, seen = tmp_path / "mlflow" / "mlflow.db", []
+    initialise = mlflow.store.db.utils._safe_initialize_tables
+
+    def watched(engine):
+        initialise(engine)
+        seen.append(database.exists())
+
+    monkeypatch.setattr(mlflow.store.db.utils, "_safe_initialize_tables", watched)
+    create_tables(database)
+    create_tables(database)
+    assert seen == [False]
+    with contextlib.closing(sqlite3.connect(database)) as store:
+        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
+    assert {"runs", "experiments", "logged_models", "alembic_version"} <= tables
+    assert [path.name for path in database.parent.glob("*.new")] == []
 
 
 def test_the_stores_address_is_the_projects_own_unless_told(root, monkeypatch):
