@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from geomag.data.records import Record
     from geomag.model.geomag import GeoMag
 
+Figures = Annotated[Path | None, typer.Option(help="Write the figures here.")]
+ProfileName = Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")]
+Cropped = Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")]
+ChosenSplit = Annotated[str, typer.Option(help="val, to choose by; test, to report.")]
+Most = Annotated[int, typer.Option(help="Most records, the first ones.")]
+
 app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
 
 
@@ -28,7 +34,7 @@ def probe(
     repeats: Annotated[int, typer.Option(help="Runs per variant; the fastest counts.")] = 3,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Eq 4 probe against all-layer attention matrices and a full backward pass."""
     from geomag.bench.probe import bench_probe
@@ -48,7 +54,7 @@ def score(
         list[str] | None, typer.Option(help="Only this one; may be repeated.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Sets scored at once.")] = 2,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Scoring of all ten test sets at their real sizes, with made-up content."""
     from geomag.bench.score import bench_score
@@ -66,7 +72,7 @@ def answer(
     ] = True,
     runs: Annotated[int, typer.Option(help="Timed runs per phase; the fastest counts.")] = 15,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Tokens, TFLOP and seconds of one answer by phase: plain, stitched, mixed resolution."""
     from geomag.bench.answer import bench_answer
@@ -83,7 +89,7 @@ def prefix(
     full_size: Annotated[bool, typer.Option(help="Also count at 7B sizes on meta.")] = True,
     runs: Annotated[int, typer.Option(help="Timed runs; the fastest counts.")] = 7,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Many questions about one image: read once for all, against read once for each."""
     from geomag.bench.prefix import bench_prefix
@@ -99,7 +105,7 @@ def prefix(
 @app.command()
 def masks(
     count: Annotated[int, typer.Option(help="Expressions, one mask each.")] = 1000,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Mask metrics on runs against the decoding loop of LAVT's scorer."""
     from geomag.bench.masks import bench_masks
@@ -112,12 +118,12 @@ def masks(
 
 @app.command()
 def windows(
-    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
+    benchmark: Cropped,
     most: Annotated[int, typer.Option(help="Most records of each split, the first ones.")] = 200,
     data: Annotated[Path | None, typer.Option(help="Folder of pictures; with --records.")] = None,
     records: Annotated[Path | None, typer.Option(help="As `geomag data validate` wrote.")] = None,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    profile: ProfileName = None,
+    json: Figures = None,
 ) -> None:
     """Every window probe against plain, with oracle and random windows; gates calibrated."""
     from geomag.bench.windows import bench_windows
@@ -142,11 +148,11 @@ def windows(
 
 @app.command()
 def keeping(
-    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
-    most: Annotated[int, typer.Option(help="Most records, the first ones.")] = 200,
-    split: Annotated[str, typer.Option(help="val, to choose by; test, to report.")] = "val",
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    benchmark: Cropped,
+    most: Most = 200,
+    split: ChosenSplit = "val",
+    profile: ProfileName = None,
+    json: Figures = None,
 ) -> None:
     """Margins and agreements of `magcrop.answer: surer`, by what they would have kept."""
     from geomag.bench.keeping import bench_keeping
@@ -160,11 +166,11 @@ def keeping(
 
 @app.command()
 def looking(
-    benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
-    most: Annotated[int, typer.Option(help="Most records, the first ones.")] = 200,
-    split: Annotated[str, typer.Option(help="val, to choose by; test, to report.")] = "val",
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    benchmark: Cropped,
+    most: Most = 200,
+    split: ChosenSplit = "val",
+    profile: ProfileName = None,
+    json: Figures = None,
 ) -> None:
     """Where Eq 4 looks under each layer, probe and window rule: pointing and crop recall."""
     from geomag.bench.looking import bench_looking
@@ -186,7 +192,7 @@ def looking(
 @app.command()
 def pool(
     files: Annotated[list[Path], typer.Argument(help="What `bench windows` or `4k` wrote.")],
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
 ) -> None:
     """Several trainings as one comparison: every arm against plain, small targets apart."""
     from geomag.bench.pool import lines
@@ -210,8 +216,8 @@ def large(
     seed: Annotated[int, typer.Option(help="Of the scenes.")] = 20250,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="No model is asked.")] = False,
     view: Annotated[str | None, typer.Option(help="stitch or tokens; the profile's own.")] = None,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    profile: ProfileName = None,
+    json: Figures = None,
 ) -> None:
     """Scenes of 4096 x 2160 with objects of 12 to 40 pixels: mIoU and crop recall of each path."""
     from geomag.data.sample.large import RECORDS, write_large
