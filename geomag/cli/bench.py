@@ -191,7 +191,7 @@ def looking(
 
 @app.command()
 def pool(
-    files: Annotated[list[Path], typer.Argument(help="What `bench windows` or `4k` wrote.")],
+    files: Annotated[list[Path], typer.Argument(help="What `bench windows`, `keeping` or `4k` wrote.")],
     json: Figures = None,
 ) -> None:
     """Several trainings as one comparison: every arm against plain, small targets apart."""
@@ -257,6 +257,8 @@ def _of_split(
     settings, root = prepare(profile)
     path = root / "artifacts" / "records" / benchmark / "records.jsonl"
     records = list(read_records(path, splits=[Split(split)]))[:most]
+    if not records:
+        raise ConfigError(f"--split {split}", f"no such records in {path}", "the other split")
     return trained(root / "artifacts" / "models", settings), root / "data" / benchmark, records
 
 
