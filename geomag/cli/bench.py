@@ -191,7 +191,9 @@ def looking(
 
 @app.command()
 def pool(
-    files: Annotated[list[Path], typer.Argument(help="What `bench windows`, `keeping` or `4k` wrote.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="What `bench windows`, `keeping` or `4k` wrote.")
+    ],
     json: Figures = None,
 ) -> None:
     """Several trainings as one comparison: every arm against plain, small targets apart."""
