@@ -103,7 +103,8 @@ class Asker:
             granularity=level,
         )
         (found,) = build_probe(self.model).find([wanted])
-        look = magcrop_look(image, level, found.boxes, settings_for(image, self.profile))
+        settings = settings_for(image, self.profile)
+        look = magcrop_look(image, level, found.boxes, settings, found.heat)
         return Looked(judgement, found, look)
 
     def probe(self, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:

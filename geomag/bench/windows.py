@@ -150,7 +150,7 @@ def wanted_of(
 def looks_through(wanted: Sequence[Wanted], found: Sequence[Found], profile: Profile) -> list[Look]:
     """What the model sees through each window; the whole image where there is none."""
     return [
-        magcrop_look(w.image, w.granularity, f.boxes, settings_for(w.image, profile))
+        magcrop_look(w.image, w.granularity, f.boxes, settings_for(w.image, profile), f.heat)
         for w, f in zip(wanted, found, strict=True)
     ]
 

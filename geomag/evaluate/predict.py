@@ -63,18 +63,22 @@ class _Looks:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._known: dict[tuple[int, Granularity | None, tuple[PixelBox, ...]], Look] = {}
+        self._known: dict[
+            tuple[int, Granularity | None, tuple[PixelBox, ...], int | None], Look
+        ] = {}
 
     def of(
-        self, image: RgbImage, granularity: Granularity | None, boxes: tuple[PixelBox, ...]
+        self, image: RgbImage, granularity: Granularity | None, found: Found | None = None
     ) -> Look:
         """As `magcrop_look`; without boxes a region is the plain look, like no granularity."""
+        boxes = found.boxes if found else ()
+        heat = found.heat if found and self._profile.magcrop.fewer == "prune" else None
         if not boxes and granularity is not Granularity.IMAGE:
             granularity = None
-        key = (id(image), granularity, boxes)
+        key = (id(image), granularity, boxes, None if heat is None else id(heat))
         if key not in self._known:
             settings = settings_for(image, self._profile)
-            self._known[key] = magcrop_look(image, granularity, boxes, settings)
+            self._known[key] = magcrop_look(image, granularity, boxes, settings, heat)
         return self._known[key]
 
 
@@ -124,7 +128,7 @@ class Predictor:
         looks = _Looks(self.profile)
         if self.arm != "magcrop":
             return [
-                Asked(r, image, _query(looks.of(image, None, ()), p, r), None, None)
+                Asked(r, image, _query(looks.of(image, None), p, r), None, None)
                 for r, image, p in zip(records, images, prompts, strict=True)
             ]
         judged = self.judge.judge(prompts)
@@ -133,7 +137,7 @@ class Predictor:
         for record, image, prompt, judgement, one in zip(
             records, images, prompts, judged, found, strict=True
         ):
-            look = looks.of(image, judgement.granularity, one.boxes if one else ())
+            look = looks.of(image, judgement.granularity, one)
             asked.append(Asked(record, image, _query(look, prompt, record), judgement, one))
         return asked
 

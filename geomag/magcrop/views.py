@@ -6,7 +6,11 @@ tokens. Views run coarse to fine: the whole image small, then each crop.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from geomag.geometry import PixelBox
 
@@ -17,19 +21,30 @@ WEIGHTS = {0: (1,), 1: (64, 256), 2: (64, 36, 256)}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of the image and the side, in pixels, of the square it is resized to."""
+    """A part of the image, the square that it is read as, and what is left of its tokens."""
 
     box: PixelBox | None
     """In pixels of the image; None is all of it."""
     side_px: int
+    """Of the square that the tower reads."""
+    pooled: int = 0
+    """Tokens a side after its features are averaged; 0: as many as patches."""
+    kept: tuple[int, ...] = ()
+    """The tokens that stay, row by row; the others become one, their mean. Empty: all stay."""
+
+    def grid(self, patch_px: int = 14) -> int:
+        """Tokens a side, before any are merged."""
+        return self.pooled or self.side_px // patch_px
 
     def n_tokens(self, patch_px: int = 14) -> int:
         """Visual tokens it costs.
 
-        >>> View(None, 224).n_tokens()
-        256
+        >>> View(None, 224).n_tokens(), View(None, 336, pooled=8).n_tokens()
+        (256, 64)
+        >>> View(None, 336, kept=(0, 25, 26)).n_tokens()
+        4
         """
-        return (self.side_px // patch_px) ** 2
+        return len(self.kept) + 1 if self.kept else self.grid(patch_px) ** 2
 
 
 def plan_views(
@@ -64,6 +79,39 @@ def plan_views(
         left -= patches**2
         views.append(View(region, patches * patch_px))
     return views
+
+
+def as_pooled(views: Sequence[View], *, side_px: int, patch_px: int) -> list[View]:
+    """The same tokens from features of the tower's own size: each view read at ``side_px``.
+
+    >>> as_pooled([View(None, 112)], side_px=336, patch_px=14)
+    [View(box=None, side_px=336, pooled=8, kept=())]
+    """
+    return [
+        replace(view, side_px=side_px, pooled=view.side_px // patch_px)
+        if view.side_px < side_px
+        else view
+        for view in views
+    ]
+
+
+def pruned(heat: NDArray[np.float32], *, budget: int, side_px: int, patch_px: int) -> View:
+    """The whole image, where the map is highest token by token and elsewhere as one.
+
+    Args:
+        heat: ``[gh, gw]``, H over the image.
+        budget: Visual tokens, the merged one included; with room for all, all stay.
+        side_px: Side that the tower reads.
+        patch_px: Side of its patches.
+    """
+    grid = side_px // patch_px
+    if budget >= grid**2:
+        return View(None, side_px)
+    fine = heat.astype(np.float32)
+    if fine.shape != (grid, grid):
+        fine = cv2.resize(fine, (grid, grid), interpolation=cv2.INTER_AREA)
+    order = np.argsort(-fine.reshape(-1), kind="stable")[: budget - 1]
+    return View(None, side_px, kept=tuple(sorted(order.tolist())))
 
 
 def image_level_view(px: int = 100, patch_px: int = 14) -> View:

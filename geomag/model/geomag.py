@@ -18,7 +18,7 @@ from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, phrases_of, with_seg_marks
-from geomag.model.vision import cut, unit_box, visual_tokens
+from geomag.model.vision import cut, merge, unit_box, visual_tokens
 from geomag.model.vlm import Generated, Vlm
 
 ENCODE_AT_ONCE = 64
@@ -79,10 +79,10 @@ class GeoMag(nn.Module):
     @torch.no_grad()
     def visual(self, looks: Sequence[Look]) -> list[Tensor]:
         """Visual tokens ``[n_i, D]`` of each look, its views in order."""
-        jobs: dict[int, list[tuple[int, int]]] = {}
+        jobs: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for index, look in enumerate(looks):
             for number, view in enumerate(look.views):
-                jobs.setdefault(view.side_px, []).append((index, number))
+                jobs.setdefault((view.side_px, view.pooled), []).append((index, number))
         found: dict[tuple[int, int], Tensor] = {}
         for places in jobs.values():
             for start in range(0, len(places), ENCODE_AT_ONCE):
@@ -95,6 +95,7 @@ class GeoMag(nn.Module):
         ]
 
     def _visual_batch(self, parts: Sequence[tuple[Look, int]]) -> list[Tensor]:
+        """Tokens of views that share their side and what they are pooled to."""
         device = self.vlm.device
         pixels, boxes = [], []
         for look, number in parts:
@@ -102,13 +103,14 @@ class GeoMag(nn.Module):
             height, width = look.image.shape[:2]
             pixels.append(cut(torch.from_numpy(look.image), view))
             boxes.append(unit_box(view, width=width, height=height))
-        return list(
-            visual_tokens(
-                self.vlm.llava.model,
-                torch.stack(pixels).to(device),
-                torch.tensor(boxes, device=device),
-            )
+        tokens = visual_tokens(
+            self.vlm.llava.model,
+            torch.stack(pixels).to(device),
+            torch.tensor(boxes, device=device),
+            pooled=parts[0][0].views[parts[0][1]].pooled,
         )
+        kept = [look.views[number].kept for look, number in parts]
+        return [merge(one, k) if k else one for one, k in zip(tokens, kept, strict=True)]
 
     @torch.no_grad()
     def features(self, looks: Sequence[Look]) -> list[Tensor]:

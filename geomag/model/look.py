@@ -10,7 +10,8 @@ from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage, adjust, build_adjust_rule
-from geomag.magcrop.views import View, plan_views
+from geomag.magcrop.crops import Heat
+from geomag.magcrop.views import View, as_pooled, image_level_view, plan_views, pruned
 from geomag.model.sam2_parts import normalise
 from geomag.model.vision import cut
 
@@ -34,8 +35,8 @@ class Look:
 
 
 def plain_look(image: RgbImage, profile: Profile) -> Look:
-    """The whole image at the native side: no MagCrop."""
-    return Look(image, (View(None, profile.vlm.image_px),), image, None)
+    """The whole image, no MagCrop: at the native side, or in as many tokens as the budget has."""
+    return Look(image, _views((), profile), image, None)
 
 
 def magcrop_look(
@@ -43,6 +44,7 @@ def magcrop_look(
     granularity: Granularity | None,
     boxes: Sequence[PixelBox],
     profile: Profile,
+    heat: Heat | None = None,
 ) -> Look:
     """Eq 2 for one image.
 
@@ -51,22 +53,22 @@ def magcrop_look(
         granularity: G; None leaves the image as it is.
         boxes: C_1, or C_1 and C_2, in pixels; empty where the probe found nothing sure.
         profile: View, filters, sides.
+        heat: What ``magcrop.fewer: prune`` ranks tokens by; without it nothing is pruned.
     """
     settings = profile.magcrop
     if granularity is None:
         return plain_look(image, profile)
     if granularity is not Granularity.IMAGE and not boxes:
         return plain_look(image, profile)
-    if settings.view == "tokens" and granularity is not Granularity.IMAGE:
-        views = _token_views(boxes, profile)
+    if settings.view == "tokens":
+        views = _token_views(granularity, boxes, heat, profile)
         return _with_encoder(image, image, views, boxes, profile)
     first = boxes[0] if boxes else None
     second = boxes[1] if len(boxes) > 1 else None
     if granularity is Granularity.PIXEL and second is None:
         granularity = Granularity.REGION
     adjusted = adjust(image, granularity, first, second, rule=build_adjust_rule(settings))
-    views = (View(None, profile.vlm.image_px),)
-    return _with_encoder(image, adjusted, views, boxes, profile)
+    return _with_encoder(image, adjusted, _views((), profile), boxes, profile)
 
 
 def encoder_pixels(look: Look, side_px: int) -> Tensor:
@@ -75,12 +77,36 @@ def encoder_pixels(look: Look, side_px: int) -> Tensor:
     return normalise(pixels[None])[0]
 
 
-def _token_views(boxes: Sequence[PixelBox], profile: Profile) -> tuple[View, ...]:
-    patch = profile.vlm.patch_px
-    budget = (profile.vlm.image_px // patch) ** 2
-    return tuple(
-        plan_views(list(boxes), budget=budget, patch_px=patch, max_px=profile.vlm.image_px)
-    )
+def _token_views(
+    granularity: Granularity, boxes: Sequence[PixelBox], heat: Heat | None, profile: Profile
+) -> tuple[View, ...]:
+    """I_100x100 in as many tokens as it has patches; else the image beside its crops."""
+    settings, vlm = profile.magcrop, profile.vlm
+    if granularity is Granularity.IMAGE:
+        small = image_level_view(settings.image_level_px, vlm.patch_px)
+        fits = min(small.n_tokens(vlm.patch_px), _budget(profile))
+        return _views((), profile, budget=fits)
+    if settings.fewer == "prune" and heat is not None:
+        sizes = {"side_px": vlm.image_px, "patch_px": vlm.patch_px}
+        return (pruned(heat.first, budget=_budget(profile), **sizes),)
+    return _views(boxes, profile)
+
+
+def _views(
+    boxes: Sequence[PixelBox], profile: Profile, *, budget: int | None = None
+) -> tuple[View, ...]:
+    """Views within the budget of visual tokens, cut smaller or pooled."""
+    side, patch = profile.vlm.image_px, profile.vlm.patch_px
+    most = _budget(profile) if budget is None else budget
+    views = plan_views(boxes, budget=most, patch_px=patch, max_px=side)
+    if profile.magcrop.fewer == "native":
+        return tuple(views)
+    return tuple(as_pooled(views, side_px=side, patch_px=patch))
+
+
+def _budget(profile: Profile) -> int:
+    full = (profile.vlm.image_px // profile.vlm.patch_px) ** 2
+    return min(profile.magcrop.budget or full, full)
 
 
 def _with_encoder(

@@ -1,7 +1,10 @@
-"""Looks of stored records: image, heatmap and arm to what the model sees."""
+"""Looks of training records: image, heatmap, arm and budget to what the model sees."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
@@ -13,6 +16,7 @@ from geomag.magcrop.crops import Heat, windows
 from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look, plain_look
 from geomag.model.probing import window_rule
+from geomag.seeds import generator
 
 
 def record_boxes(record: Record, heat: Heat | None, profile: Profile) -> tuple[PixelBox, ...]:
@@ -23,6 +27,16 @@ def record_boxes(record: Record, heat: Heat | None, profile: Profile) -> tuple[P
     return windows(heat, width=record.width, height=record.height, rule=rule)
 
 
+def with_budget(profile: Profile, record: Record) -> Profile:
+    """The settings with one of ``train.budgets``, the same for all records of an image."""
+    budgets = profile.train.budgets
+    if not budgets:
+        return profile
+    rng = generator(profile.train.seed, "budget", record.benchmark, record.image)
+    chosen = int(rng.choice(np.array(budgets)))
+    return replace(profile, magcrop=replace(profile.magcrop, budget=chosen))
+
+
 def record_looks(
     records: Sequence[Record],
     *,
@@ -31,7 +45,7 @@ def record_looks(
     granularity: Granularity | None,
     profile: Profile,
 ) -> Iterator[Look]:
-    """A look per record, in order; an image that several records share is read once in a row.
+    """A look per training record, in order; an image in a row of records is read once.
 
     Args:
         records: Of one benchmark.
@@ -42,11 +56,13 @@ def record_looks(
     """
     last: tuple[str, RgbImage] | None = None
     for record in records:
+        drawn = with_budget(profile, record)
         if last is None or last[0] != record.image:
             last = (record.image, read_rgb(root / record.image))
         image = last[1]
         if granularity is None:
-            yield plain_look(image, profile)
+            yield plain_look(image, drawn)
         else:
-            boxes = record_boxes(record, heat.get(record.id), profile)
-            yield magcrop_look(image, granularity, boxes, settings_for(image, profile))
+            found = heat.get(record.id)
+            boxes = record_boxes(record, found, profile)
+            yield magcrop_look(image, granularity, boxes, settings_for(image, drawn), found)

@@ -6,6 +6,8 @@ pixels; its patch positions are sampled from the tower's table at the view's glo
 the native side this equals the stock forward.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,16 +47,18 @@ def cut(image: Tensor, view: View) -> Tensor:
     return pixels[0].clamp(0, 1)
 
 
-def visual_tokens(llava: LlavaModel, pixels: Tensor, boxes: Tensor) -> Tensor:
+def visual_tokens(llava: LlavaModel, pixels: Tensor, boxes: Tensor, *, pooled: int = 0) -> Tensor:
     """Visual tokens of views that share one side.
 
     Args:
         llava: Its tower, feature layer and projector are used.
         pixels: ``[B, 3, S, S]`` in [0, 1], S a multiple of the patch.
         boxes: ``[B, 4]``, each view's box in [0, 1] of its image.
+        pooled: Tokens a side that the features are averaged to before the projector; 0: as they
+            are, S / patch.
 
     Returns:
-        ``[B, (S / patch) ** 2, D]``, row-major.
+        ``[B, n ** 2, D]``, row-major, n tokens a side.
     """
     tower = llava.vision_tower
     mean = pixels.new_tensor(MEAN).view(1, 3, 1, 1)
@@ -70,7 +74,22 @@ def visual_tokens(llava: LlavaModel, pixels: Tensor, boxes: Tensor) -> Tensor:
     hidden = tower.pre_layrnorm(torch.cat([first, patches + positions], dim=1))
     for layer in _layers_read(llava):
         hidden = layer(hidden, attention_mask=None)
-    return llava.multi_modal_projector(hidden[:, 1:])  # type: ignore[no-any-return]
+    features = hidden[:, 1:]
+    if pooled:
+        square = features.transpose(1, 2).unflatten(2, (grid, grid))
+        features = F.adaptive_avg_pool2d(square, pooled).flatten(2).transpose(1, 2)
+    return llava.multi_modal_projector(features)  # type: ignore[no-any-return]
+
+
+def merge(tokens: Tensor, kept: Sequence[int]) -> Tensor:
+    """``[n, D]`` tokens to those of ``kept`` and, last, the mean of the others.
+
+    >>> merge(torch.tensor([[1.0], [2.0], [6.0]]), [1]).tolist()
+    [[2.0], [3.5]]
+    """
+    stays = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+    stays[list(kept)] = True
+    return torch.cat([tokens[stays], tokens[~stays].mean(0, keepdim=True)])
 
 
 def _layers_read(llava: LlavaModel) -> list[torch.nn.Module]:

@@ -14,9 +14,10 @@ from torch import Tensor
 from geomag.data.benchmarks import Task
 from geomag.data.records import Record
 from geomag.geometry import decode_mask
+from geomag.magcrop.views import View
 from geomag.model.geomag import GeoMag
 from geomag.model.look import Look
-from geomag.model.vision import unit_box
+from geomag.model.vision import merge, unit_box
 from geomag.train.alignment import cell_targets
 
 AT_ONCE = 16
@@ -98,12 +99,10 @@ def _sample(
     truth = [_in_encoder_frame(mask, look, side) for mask in masks]
     if first.task is Task.ROC:
         masks = [_box_mask(record) for record in records]
-    views = [
-        (unit_box(view, width=first.width, height=first.height), view.side_px // patch)
-        for view in look.views
-    ]
+    size = {"width": first.width, "height": first.height}
     cells = [
-        np.concatenate([cell_targets(mask, box, grid) for box, grid in views]) for mask in masks
+        np.concatenate([token_targets(mask, view, patch_px=patch, **size) for view in look.views])
+        for mask in masks
     ]
     return Sample(
         records,
@@ -113,6 +112,15 @@ def _sample(
         torch.from_numpy(np.stack(cells)) if cells else torch.zeros(0, len(visual)),
         torch.tensor([_point_inside(mask) for mask in truth]).reshape(-1, 2),
     )
+
+
+def token_targets(
+    mask: NDArray[np.bool_], view: View, *, width: int, height: int, patch_px: int
+) -> NDArray[np.float32]:
+    """`cell_targets` of a view's tokens, in their order; a merged token has its cells' mean."""
+    box = unit_box(view, width=width, height=height)
+    cells = cell_targets(mask, box, view.grid(patch_px))
+    return merge(torch.from_numpy(cells)[:, None], view.kept)[:, 0].numpy() if view.kept else cells
 
 
 def _point_inside(truth: NDArray[np.float32]) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from geomag.geometry import PixelBox, box_of_mask, decode_mask, union_of
 from geomag.magcrop.window import grow_box
 from geomag.model.large import settings_for
 from geomag.model.look import Look, magcrop_look
+from geomag.model.lookup import with_budget
 from geomag.seeds import generator
 
 CONTEXT = (1.4, 4.0)
@@ -41,7 +42,8 @@ def drawn_looks(
         boxes = drawn_windows(record, granularity, rng, min_px=profile.magcrop.min_px)
         if boxes:
             image = read_rgb(root / record.image)
-            yield record, magcrop_look(image, granularity, boxes, settings_for(image, profile))
+            settings = settings_for(image, with_budget(profile, record))
+            yield record, magcrop_look(image, granularity, boxes, settings)
 
 
 def drawn_windows(

@@ -5,6 +5,9 @@ from typing import Literal
 
 from geomag.config.schema.checks import positive, share
 
+LEAST_BUDGET = 16
+"""Visual tokens with which the whole image, C_1 and C_2 get at least one each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlmConfig:
@@ -91,6 +94,11 @@ class MagCropConfig:
     """Windows that hold less than this share of the heatmap are doubtful: no crop; 0 is off."""
     view: Literal["stitch", "tokens"] = "stitch"
     """``stitch``: Eq 2 and 3 to the letter; ``tokens``: mixed-resolution views."""
+    budget: int = 0
+    """Most visual tokens of an answer, with windows or without; 0: those of ``vlm.image_px``."""
+    fewer: Literal["native", "pooled", "prune"] = "native"
+    """How a view gets fewer tokens: cut smaller; read at full size and its features averaged; or
+    the whole image's tokens of most heat kept and the others merged (model protocol 10)."""
     dd: Literal["literal", "pyramid"] = "literal"
     filter: Literal["bicubic", "bilinear"] = "bicubic"
     image_level_px: int = 100
@@ -118,4 +126,9 @@ class MagCropConfig:
 
     def __post_init__(self) -> None:
         positive("magcrop", min_px=self.min_px, tile_px=self.tile_px)
+        if self.budget and self.budget < LEAST_BUDGET:
+            raise ValueError(
+                f"magcrop.budget {self.budget} leaves a view without a token: at least "
+                f"{LEAST_BUDGET}, or 0 for those of vlm.image_px"
+            )
         share("magcrop", answer_margin=self.answer_margin, answer_agreement=self.answer_agreement)

@@ -91,6 +91,9 @@ class TrainConfig:
     windows: Literal["probe", "drawn"] = "probe"
     """``probe``: those that Eq 4 finds, as the paper; ``drawn``: the whole image, and beside it a
     window drawn around what is to be drawn (of questions and boxes: Eq 4's)."""
+    budgets: tuple[int, ...] = ()
+    """Budgets of visual tokens, one drawn for each image, so that one adapter serves them all;
+    empty: ``magcrop.budget``."""
     save_every: int = 200
     """Optimizer updates between checkpoints."""
     log_every: int = 20
@@ -100,6 +103,7 @@ class TrainConfig:
             "train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr
         )
         positive("train", turns=self.turns)
+        positive("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
         if self.batch % self.micro_batch:
             raise ValueError(
                 f"train.batch {self.batch} is not a multiple of micro_batch {self.micro_batch}"
