@@ -65,7 +65,7 @@ def _share(record: Record) -> float:
 
 
 def pool(files: Sequence[Path], how: Resampling) -> dict[str, Any]:
-    """Every arm against plain over what ``bench windows``, ``keeping`` or ``4k`` wrote.
+    """Every arm against plain over what ``bench windows`` and its neighbours wrote.
 
     Returns:
         Per arm and subset (``all``, ``small``): plain, score, difference, interval, difference of
