@@ -11,7 +11,7 @@ from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage, adjust, build_adjust_rule
 from geomag.magcrop.crops import Heat
-from geomag.magcrop.views import View, as_pooled, image_level_view, plan_views, pruned
+from geomag.magcrop.views import View, as_pooled, plan_views, pruned
 from geomag.model.sam2_parts import normalise
 from geomag.model.vision import cut
 
@@ -60,8 +60,9 @@ def magcrop_look(
         return plain_look(image, profile)
     if granularity is not Granularity.IMAGE and not boxes:
         return plain_look(image, profile)
-    if settings.view == "tokens":
-        views = _token_views(granularity, boxes, heat, profile)
+    is_image = granularity is Granularity.IMAGE
+    if settings.view == "tokens" and (settings.image_budget or not is_image):
+        views = _image_view(profile) if is_image else _token_views(boxes, heat, profile)
         return _with_encoder(image, image, views, boxes, profile)
     first = boxes[0] if boxes else None
     second = boxes[1] if len(boxes) > 1 else None
@@ -77,15 +78,16 @@ def encoder_pixels(look: Look, side_px: int) -> Tensor:
     return normalise(pixels[None])[0]
 
 
+def _image_view(profile: Profile) -> tuple[View, ...]:
+    """I_100x100 in as many tokens as it has patches, not brought back to full size."""
+    return _views((), profile, budget=min(profile.magcrop.image_budget, _budget(profile)))
+
+
 def _token_views(
-    granularity: Granularity, boxes: Sequence[PixelBox], heat: Heat | None, profile: Profile
+    boxes: Sequence[PixelBox], heat: Heat | None, profile: Profile
 ) -> tuple[View, ...]:
-    """I_100x100 in as many tokens as it has patches; else the image beside its crops."""
+    """The image beside its crops, or what pruning leaves of it."""
     settings, vlm = profile.magcrop, profile.vlm
-    if granularity is Granularity.IMAGE:
-        small = image_level_view(settings.image_level_px, vlm.patch_px)
-        fits = min(small.n_tokens(vlm.patch_px), _budget(profile))
-        return _views((), profile, budget=fits)
     if settings.fewer == "prune" and heat is not None:
         sizes = {"side_px": vlm.image_px, "patch_px": vlm.patch_px}
         return (pruned(heat.first, budget=_budget(profile), **sizes),)

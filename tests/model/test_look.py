@@ -42,18 +42,24 @@ def test_no_look_exceeds_its_budget_however_it_gets_there(budget, fewer, level):
         assert 1 <= look.n_tokens(14) <= min(budget, 144)
 
 
-def test_the_image_level_is_100_px_in_49_tokens_in_the_tokens_view():
-    look = magcrop_look(IMAGE, Granularity.IMAGE, (), profile())
+def test_the_image_level_has_49_tokens_where_it_is_asked_for_and_else_eq_2_s():
+    look = magcrop_look(IMAGE, Granularity.IMAGE, (), profile(image_budget=49))
     assert look.image is IMAGE
     assert look.views == (View(None, 98),)
     assert look.n_tokens(14) == 49
-    pooled = magcrop_look(IMAGE, Granularity.IMAGE, (), profile(fewer="pooled"))
-    assert pooled.views == (View(None, 168, pooled=7),)
+    pooled = profile(image_budget=49, fewer="pooled")
+    assert magcrop_look(IMAGE, Granularity.IMAGE, (), pooled).views == (View(None, 168, pooled=7),)
+    least = profile(image_budget=49, budget=36)
+    assert magcrop_look(IMAGE, Granularity.IMAGE, (), least).n_tokens(14) == 36
+    eq2 = magcrop_look(IMAGE, Granularity.IMAGE, (), profile())
+    assert eq2.image.shape == (100, 100, 3)
+    assert eq2.views == (View(None, 168),)
 
 
 def test_a_budget_below_a_token_for_each_view_is_refused():
-    with pytest.raises(ConfigError, match=r"magcrop.budget 9 leaves a view without a token"):
-        profile(budget=9)
+    for name in ("budget", "image_budget"):
+        with pytest.raises(ConfigError, match=rf"magcrop.{name} 9 leaves a view without a token"):
+            profile(**{name: 9})
 
 
 def test_pruning_keeps_the_hottest_tokens_in_their_order_and_one_for_the_rest():

@@ -96,6 +96,9 @@ class MagCropConfig:
     """``stitch``: Eq 2 and 3 to the letter; ``tokens``: mixed-resolution views."""
     budget: int = 0
     """Most visual tokens of an answer, with windows or without; 0: those of ``vlm.image_px``."""
+    image_budget: int = 0
+    """The same at image level in the ``tokens`` view: 49 is I_100x100 without bringing it back to
+    full size; 0: Eq 2."""
     fewer: Literal["native", "pooled", "prune"] = "native"
     """How a view gets fewer tokens: cut smaller; read at full size and its features averaged; or
     the whole image's tokens of most heat kept and the others merged (model protocol 10)."""
@@ -126,9 +129,11 @@ class MagCropConfig:
 
     def __post_init__(self) -> None:
         positive("magcrop", min_px=self.min_px, tile_px=self.tile_px)
-        if self.budget and self.budget < LEAST_BUDGET:
-            raise ValueError(
-                f"magcrop.budget {self.budget} leaves a view without a token: at least "
-                f"{LEAST_BUDGET}, or 0 for those of vlm.image_px"
-            )
+        for name in ("budget", "image_budget"):
+            value = getattr(self, name)
+            if value and value < LEAST_BUDGET:
+                raise ValueError(
+                    f"magcrop.{name} {value} leaves a view without a token: at least "
+                    f"{LEAST_BUDGET}, or 0 for those of vlm.image_px"
+                )
         share("magcrop", answer_margin=self.answer_margin, answer_agreement=self.answer_agreement)
