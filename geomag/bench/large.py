@@ -33,7 +33,7 @@ def large_arms(model: GeoMag) -> list[Arm]:
     }
     found = [Arm(name, one, AttentionProbe(one)) for name, one in settings.items()]
     tiles = settings["tiles"]
-    found.append(Arm("tiles+mask", tiles, JointProbe(tiles)))
+    found += [Arm(f"{n}+mask", settings[n], JointProbe(settings[n])) for n in ("tiles", "pyramid")]
     found.append(Arm("oracle", tiles, OracleProbe(tiles.profile)))
     found.append(Arm("random", tiles, RandomProbe(tiles.profile)))
     return found
