@@ -148,7 +148,7 @@ def test_the_4k_set_is_drawn_once_and_every_path_scored_on_it(tmp_path):
     assert scenes(tmp_path, seed=3, n_scenes=1) == first
     assert (tmp_path / "00000.jpg").stat().st_mtime_ns == before
     assert list(result["rows"]) == [
-        *("global", "tiles", "pyramid", "tiles+mask", "oracle", "random")
+        *("global", "tiles", "pyramid", "tiles+mask", "pyramid+mask", "oracle", "random")
     ]
     assert result["rows"]["oracle"]["crop_recall"] == 1.0
     assert result["rows"]["tiles"]["windows"] == 1.0
