@@ -138,11 +138,11 @@ class JointProbe:
         ]
 
 
-class MaskOrTiles:
+class MaskOrSearch:
     """The mask's window in an image that is seen whole; in a large one Eq 4's where it has none.
 
-    Squashed to the model's input an object of a large image is not there to be drawn, so its tiles
-    are searched (``magcrop.large_probe``).
+    Squashed to the model's input an object of a large image is not there to be drawn, so it is
+    searched for (``magcrop.large_probe``).
     """
 
     def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
@@ -201,7 +201,7 @@ def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
     kind = model.profile.magcrop.probe
     if kind == "attention":
         return AttentionProbe(model, cache)
-    return MaskOrTiles(model, cache) if kind == "mask" else JointProbe(model, cache)
+    return MaskOrSearch(model, cache) if kind == "mask" else JointProbe(model, cache)
 
 
 def _plainly(wanted: Wanted, profile: Profile) -> Query:

@@ -13,7 +13,7 @@ from geomag.model.geomag import Answer
 from geomag.model.probes import (
     AttentionProbe,
     JointProbe,
-    MaskOrTiles,
+    MaskOrSearch,
     MaskProbe,
     OracleProbe,
     RandomProbe,
@@ -114,7 +114,7 @@ def test_only_a_large_image_is_searched_for_what_its_mask_does_not_show():
     model, _ = model_that_draws(MASK, 0.3, mask_gate=0.5, large_px=250)
     small = replace(wanted(heat=Heat(HEAT)), image=IMAGE[:, :240])
     large = wanted(heat=Heat(HEAT))
-    found = MaskOrTiles(model).find([large, small, large])
+    found = MaskOrSearch(model).find([large, small, large])
     eq4 = (PixelBox(0, 150, 75, 200),)
     assert [one.boxes for one in found] == [eq4, (), eq4]
     assert all(one.plain is not None for one in found)
@@ -135,7 +135,7 @@ def test_the_oracle_holds_the_target_and_a_random_window_lies_inside():
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("attention", AttentionProbe), ("mask", MaskOrTiles), ("attention+mask", JointProbe)],
+    [("attention", AttentionProbe), ("mask", MaskOrSearch), ("attention+mask", JointProbe)],
 )
 def test_the_settings_name_the_probe(name, kind):
     assert isinstance(build_probe(tiny_geomag(magcrop={"probe": name})), kind)

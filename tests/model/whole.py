@@ -8,7 +8,12 @@ from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from tests.model.tiny import tiny_vlm, tiny_vlm_config
 
-PAPER_FORM = {"view": "stitch", "probe": "attention", "answer": "window"}
+PAPER_FORM = {
+    "view": "stitch",
+    "probe": "attention",
+    "answer": "window",
+    "large_probe": "tiles",
+}
 """Whatever the profile `sample` does."""
 
 
