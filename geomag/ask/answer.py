@@ -64,7 +64,7 @@ class AskOptions:
     formats: tuple[Format, ...] = ()
     """Of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
     whole: bool = False
-    """Ask once about all of it instead of each window on its own; the model probes it by tiles."""
+    """Ask once about all of it instead of each window on its own (``magcrop.large_probe``)."""
     resume: bool = False
     """Go on with the windows that an earlier run left."""
 
