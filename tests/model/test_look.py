@@ -60,6 +60,8 @@ def test_a_budget_below_a_token_for_each_view_is_refused():
     for name in ("budget", "image_budget"):
         with pytest.raises(ConfigError, match=rf"magcrop.{name} 9 leaves a view without a token"):
             profile(**{name: 9})
+    with pytest.raises(ConfigError, match=r"train.budgets\[1\] 9 leaves a view without a token"):
+        override(load_profile("sample"), train={"budgets": (36, 9)})
 
 
 def test_pruning_keeps_the_hottest_tokens_in_their_order_and_one_for_the_rest():

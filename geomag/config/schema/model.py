@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from geomag.config.schema.checks import positive, share
-
-LEAST_BUDGET = 16
-"""Visual tokens with which the whole image, C_1 and C_2 get at least one each."""
+from geomag.config.schema.checks import positive, share, token_budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +126,6 @@ class MagCropConfig:
 
     def __post_init__(self) -> None:
         positive("magcrop", min_px=self.min_px, tile_px=self.tile_px)
-        for name in ("budget", "image_budget"):
-            value = getattr(self, name)
-            if value and value < LEAST_BUDGET:
-                raise ValueError(
-                    f"magcrop.{name} {value} leaves a view without a token: at least "
-                    f"{LEAST_BUDGET}, or 0 for those of vlm.image_px"
-                )
+        limits = {"budget": self.budget, "image_budget": self.image_budget}
+        token_budget("magcrop", **{name: value for name, value in limits.items() if value != 0})
         share("magcrop", answer_margin=self.answer_margin, answer_agreement=self.answer_agreement)

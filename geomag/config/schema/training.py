@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from geomag.config.schema.checks import positive, share
+from geomag.config.schema.checks import positive, share, token_budget
 
 CeMean = Literal["token", "answer", "row"]
 
@@ -103,7 +103,7 @@ class TrainConfig:
             "train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr
         )
         positive("train", turns=self.turns)
-        positive("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
+        token_budget("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
         if self.batch % self.micro_batch:
             raise ValueError(
                 f"train.batch {self.batch} is not a multiple of micro_batch {self.micro_batch}"
