@@ -61,7 +61,11 @@ def magcrop_pictures(asker: Asker, image: RgbImage, words: str, out: Path) -> di
         "hottest_cell": [round(v, 1) for v in hottest_cell(heat.first, width=width, height=height)],
         "visual_tokens": looked.look.n_tokens(asker.profile.vlm.patch_px),
         "views": [
-            {"box": v.box and list(v.box.as_ints()), "side_px": v.side_px}
+            {
+                "box": v.box and list(v.box.as_ints()),
+                "side_px": v.side_px,
+                "tokens": v.n_tokens(asker.profile.vlm.patch_px),
+            }
             for v in looked.look.views
         ],
         "notes": [] if looked.heat or looked.boxes else ["MagCrop does not crop for this prompt."],

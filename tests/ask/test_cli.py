@@ -138,6 +138,7 @@ def test_magcrop_draws_where_the_model_looks(command, tmp_path):
     facts = json.loads((out / "probe.json").read_text())
     assert facts["prompt"]["probe"] == "Where is the red ship?"
     (x0, y0, *_), inner = facts["crop_boxes"]
+    assert sum(view["tokens"] for view in facts["views"]) == facts["visual_tokens"]
     boxes = np.asarray(Image.open(out / "boxes.png"))
     assert boxes[y0, x0].tolist() == [255, 210, 0]
     assert boxes[inner[1], inner[0]].tolist() == [0, 190, 255]
