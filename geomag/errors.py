@@ -65,5 +65,9 @@ class ResumeError(GeoMagError):
     """A checkpoint belongs to another configuration, data version or code version."""
 
 
+class OutputError(GeoMagError):
+    """An output would replace or remove what is not ours, or an input."""
+
+
 class ToolError(GeoMagError):
     """Something the machine should have (Java, a GPU, disk space) is missing."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from geomag.ask.answer_folder import AnswerFolder
 from geomag.ask.bands import choose_bands
 from geomag.ask.geojson import write_geojson
 from geomag.ask.geopackage import write_geopackage
@@ -24,7 +25,7 @@ from geomag.ask.tiling import scene_windows
 from geomag.ask.wording import Prompt, read_prompt
 from geomag.errors import GeoMagError
 from geomag.geometry import PixelBox
-from geomag.io import file_digest, write_json
+from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 
 Format = Literal["gpkg", "geojson", "geoparquet"]
@@ -34,6 +35,8 @@ _WRITERS: Mapping[Format, tuple[str, Callable[[Path, ObjectTable], None]]] = {
     "geojson": ("objects.geojson", write_geojson),
     "geoparquet": ("objects.parquet", write_geoparquet),
 }
+FILES = (MASK, *(name for name, _ in _WRITERS.values()), ANSWER)
+"""All that an answer's folder may hold; ``answer.json`` is moved in last."""
 
 
 class Answering(Protocol):
@@ -67,18 +70,28 @@ class AskOptions:
     """Ask once about all of it instead of each window on its own (``magcrop.large_probe``)."""
     resume: bool = False
     """Go on with the windows that an earlier run left."""
+    overwrite: bool = False
+    """Write to a folder that is not ours, or holds another answer; never over the image."""
 
 
-def check(image: str | Path, words: str, options: AskOptions) -> None:
-    """Refuse what a header and the options give away, before a model is loaded.
+def check(image: str | Path, words: str, out: Path, options: AskOptions) -> None:
+    """Refuse what a header, the options and the folder give away, before a model is loaded.
 
     Raises:
         GeoMagError: As `ask_image`.
     """
-    read_prompt(words)
+    prompt = read_prompt(words)
     with opened(image) as dataset:
         choose_bands(dataset, options.bands)
         _windows(image, dataset.width, dataset.height, options)
+    _folder(Path(image), prompt, out, options)
+
+
+def _folder(image: Path, prompt: Prompt, out: Path, options: AskOptions) -> AnswerFolder:
+    """The folder of the answer, which may be filled."""
+    folder = AnswerFolder(out, "ask", image, prompt.text, FILES)
+    folder.check(overwrite=options.overwrite, resume=options.resume)
+    return folder
 
 
 def ask_image(
@@ -96,7 +109,8 @@ def ask_image(
         model: Loaded once, asked as often as there are windows.
         image: A JPEG, PNG or GeoTIFF on this disk.
         words: The prompt as a person gave it.
-        out: Gets ``answer.json`` and, where masks were drawn, ``mask.tif`` and the objects.
+        out: Gets ``answer.json`` and, where masks were drawn, ``mask.tif`` and the objects; must
+            be new, empty, or hold an earlier answer to the same prompt about the same image.
         options: Bands, windows, formats.
         log: Told of progress.
 
@@ -104,33 +118,36 @@ def ask_image(
         The content of ``answer.json``; its ``status`` is ``partial`` when a window failed.
 
     Raises:
-        GeoMagError: If the image, the prompt or an option is wrong.
+        GeoMagError: If the image, the prompt, the folder or an option is wrong; the folder is as
+            it was.
     """
-    prompt = model.fit(read_prompt(words))
+    asked = read_prompt(words)
+    prompt = model.fit(asked)
     with open_scene(image, options.bands) as scene:
         grid = scene.grid
         boxes = _windows(image, grid.width, grid.height, options)
+        folder = _folder(scene.path, asked, out, options)
         windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
         identity = {
             **model.identity(),
-            "image": {**scene.facts(), "sha256": file_digest(scene.path)},
+            "image": {**scene.facts(), "sha256": folder.image_digest},
             "prompt": {"given": words, "asked": prompt.text},
             "arm": options.arm,
             "windows": "whole" if options.whole else windows,
         }
-        journal = TileJournal(out, identity, resume=options.resume)
-        _clear(out)
-        try:
-            tiles = ask_tiles(
-                scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
-            )
-            answer = {**identity, **_said(tiles, prompt)}
-            answer |= _draw(scene, tiles, out, options, answer)
-        except GeoMagError:  # the input is refused: nothing here to go on from
-            journal.remove()
-            raise
-        answer["notes"] += _notes(scene, tiles, answer, options)
-    write_json(out / ANSWER, answer)  # last: what it names is whole
+        with folder.filling() as fresh:
+            journal = TileJournal(folder.private, identity, resume=options.resume)
+            try:
+                tiles = ask_tiles(
+                    scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
+                )
+                answer = {**identity, **_said(tiles, prompt)}
+                answer |= _draw(scene, tiles, fresh, options, answer)
+            except GeoMagError:  # the input is refused: nothing here to go on from
+                journal.remove()
+                raise
+            answer["notes"] += _notes(scene, tiles, answer, options)
+            write_json(fresh / ANSWER, answer)
     if answer["status"] == "whole":
         journal.remove()
     return answer
@@ -148,12 +165,6 @@ def _windows(image: str | Path, width: int, height: int, options: AskOptions) ->
             "ask without --whole, window by window",
         )
     return [PixelBox(0, 0, width, height)]
-
-
-def _clear(out: Path) -> None:
-    """An earlier answer's files would pass for this one's."""
-    for name in (ANSWER, MASK, *(file for file, _ in _WRITERS.values())):
-        (out / name).unlink(missing_ok=True)
 
 
 def _said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:

@@ -5,7 +5,7 @@ model call fails is written down with its reason and never passes for an empty o
 """
 
 import json
-import shutil
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +20,10 @@ from geomag.io import read_json, write_json
 from geomag.magcrop.compose import RgbImage
 
 Answerer = Callable[[RgbImage], Reply]
-FOLDER = "tiles"
+FOLDER = "windows"
 _IDENTITY = "job.json"
+_OURS = re.compile(r"\.?(job|\d{6,})\.json(\.|$)")
+"""What the journal writes, and what a killed run may leave of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,17 @@ class Tile:
 class TileJournal:
     """The answered windows of one job, in a folder of their own."""
 
-    def __init__(self, out: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-        """Begin a job, or go on with the one that ``out`` holds.
+    def __init__(self, private: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+        """Begin a job, or go on with the one that the private folder of an answer holds.
 
         Raises:
             ResumeError: If that one asked something else, or another model.
         """
-        self.folder = out / FOLDER
+        self.folder = private / FOLDER
         identity = json.loads(json.dumps(identity))
         stored = self.folder / _IDENTITY
         if not resume:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
         elif stored.is_file() and (known := read_json(stored)) != identity:
             differ = sorted(k for k in {*known, *identity} if known.get(k) != identity.get(k))
             raise ResumeError(
@@ -87,8 +89,14 @@ class TileJournal:
         return Tile(number, box, reply, row["failure"])
 
     def remove(self) -> None:
-        """Drop the journal of a job that is whole."""
-        shutil.rmtree(self.folder)
+        """Drop the journal: the files that are named as its own, and the folder if that was all."""
+        if not self.folder.is_dir() or self.folder.is_symlink():
+            return
+        for path in self.folder.iterdir():
+            if _OURS.match(path.name):
+                path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)

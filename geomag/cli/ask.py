@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from geomag.cli.options import Overwrite
 from geomag.cli.predict import Arm
 
 
@@ -20,7 +21,10 @@ class ObjectFormat(StrEnum):
 def ask(
     image: Annotated[str, typer.Argument(help="A JPEG, PNG or GeoTIFF file.")],
     prompt: Annotated[str, typer.Argument(help='Such as "Mark the red ship with a mask."')],
-    out: Annotated[Path | None, typer.Option(help="Default: STEM.geomag beside the image.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Default: NAME.DIGEST.geomag beside the image, DIGEST of the prompt."),
+    ] = None,
     format: Annotated[
         list[ObjectFormat] | None,
         typer.Option(help="Of the objects; may be repeated. Default: gpkg and geojson."),
@@ -36,11 +40,14 @@ def ask(
     resume: Annotated[
         bool, typer.Option("--resume", help="Only what an earlier run left.")
     ] = False,
+    overwrite: Overwrite = False,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""
     from geomag.ask.answer import AskOptions, ask_image, check
+    from geomag.ask.answer_folder import default_folder
     from geomag.ask.bands import band_numbers
+    from geomag.ask.wording import read_prompt
     from geomag.cli.settings import prepare
 
     options = AskOptions(
@@ -51,10 +58,11 @@ def ask(
         formats=tuple(one.value for one in format or ()),
         whole=whole,
         resume=resume,
+        overwrite=overwrite,
     )
-    check(image, prompt, options)
     path = Path(image)
-    folder = out or path.with_name(f"{path.stem}.geomag")
+    folder = out or default_folder(path, read_prompt(prompt).text)
+    check(image, prompt, folder, options)
     settings, root = prepare(profile)
     from geomag.ask.asker import Asker
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from geomag.cli import bench_windows
-from geomag.cli.bench_windows import Figures
+from geomag.cli.options import Figures
 
 app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
 app.add_typer(bench_windows.app)

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geomag.cli.options import Figures
+
 if TYPE_CHECKING:
     from geomag.data.records import Record
     from geomag.model.geomag import GeoMag
 
-Figures = Annotated[Path | None, typer.Option(help="Write the figures here.")]
 ProfileName = Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")]
 Cropped = Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")]
 ChosenSplit = Annotated[str, typer.Option(help="val, to choose by; test, to report.")]
@@ -144,7 +145,10 @@ def large(
     """Scenes of 4096 x 2160 with objects of 12 to 40 pixels: mIoU and crop recall of each path."""
     from geomag.data.sample.large import RECORDS, write_large
     from geomag.io import write_json
+    from geomag.outputs import check_folder
 
+    if not (out / RECORDS).is_file():
+        check_folder(out, "--out", can_overwrite=False)
     if draw_only:
         write_large(out, seed=seed, n_scenes=scenes)
         typer.echo(f"{scenes} scenes and their {RECORDS} in {out}")

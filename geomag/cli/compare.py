@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 if TYPE_CHECKING:
     from geomag.evaluate.score_compare import Comparison, MetricGap
 
@@ -18,12 +20,17 @@ def compare(
     split: Annotated[str | None, typer.Option(help="Default: test.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the comparison here.")] = None,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare two predictions files, paired by image; needs no torch and no GPU."""
     from geomag.cli.score import scoring
     from geomag.evaluate.score_compare import compare as compare_files
     from geomag.io import write_json
+    from geomag.outputs import check_file
 
+    if json is not None:
+        read = [path for path in (first, second, data, records) if path is not None]
+        check_file(json, "--json", inputs=read, overwrite=overwrite)
     job = scoring(benchmark, records, data, split, profile)
     found = compare_files(benchmark, first, second, job.records, job.tools, split=job.split)
     if json is not None:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 
 def convert(
     name: Annotated[
@@ -12,10 +14,13 @@ def convert(
     ],
     source: Annotated[Path, typer.Argument(help="File, or folder for glamm.")],
     out: Annotated[Path, typer.Argument(help="Predictions (.jsonl) to write.")],
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn predictions of another project into a file that `geomag score` reads."""
     from geomag.evaluate.importers.formats import convert as convert_file
     from geomag.extend import load_plugins
+    from geomag.outputs import check_file
 
+    check_file(out, "OUT", inputs=[source], overwrite=overwrite)
     load_plugins()
     typer.echo(f"{convert_file(name, source, out)} predictions: {out}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 app = typer.Typer(help="Draw the sample, check downloads, validate, add.", no_args_is_help=True)
 
 
@@ -78,11 +80,17 @@ def validate(
     accept_count: Annotated[
         bool, typer.Option("--accept-count", help="Let split counts differ from the published.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn a benchmark's files into records, and stop if a critical expectation is broken."""
     from geomag.config import load_profile, override, project_root
+    from geomag.data.validation import RECORD_FILES
     from geomag.data.validation import validate as validate_benchmark
+    from geomag.outputs import check_files
 
+    if out is not None:
+        read = [] if data is None else [data]
+        check_files(out, RECORD_FILES, "--out", inputs=read, overwrite=overwrite)
     profile = load_profile()
     if accept_count:
         profile = override(profile, data={"accept_count": [benchmark]})
@@ -111,12 +119,17 @@ def leakage(
         Path | None,
         typer.Option(help="Gets leakage.json and leakage.md; default artifacts/leakage."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Tell which test pictures are, or look like, a training picture of any benchmark."""
     from geomag.config import load_profile, project_root
     from geomag.data.benchmarks import BENCHMARKS
-    from geomag.data.leakage import audit, page, write
+    from geomag.data.leakage import FILES, audit, page, write
+    from geomag.outputs import check_files
 
+    if out is not None:
+        read = [path for path in (data, records) if path is not None]
+        check_files(out, FILES, "--out", inputs=read, overwrite=overwrite)
     profile, root = load_profile(), project_root()
     folder = records or root / "artifacts" / "records"
     files = {name: folder / name / "records.jsonl" for name in benchmarks or BENCHMARKS}

@@ -5,27 +5,35 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 
 def magcrop(
     image: Annotated[str, typer.Argument(help="A JPEG, PNG or GeoTIFF file.")],
     prompt: Annotated[str, typer.Argument(help="What would be asked.")],
     out: Annotated[Path, typer.Option(help="Folder of the pictures.")],
     bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
+    overwrite: Overwrite = False,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Draw the Eq 4 heatmap, the crop boxes and the adjusted image of Eq 2."""
+    from geomag.ask.answer_folder import AnswerFolder
     from geomag.ask.bands import band_numbers
+    from geomag.ask.pictures import FILES, magcrop_pictures
     from geomag.ask.scene import open_scene
+    from geomag.ask.wording import read_prompt
     from geomag.cli.settings import prepare
 
     with open_scene(image, band_numbers(bands)) as scene:
         pixels = scene.whole()
+    folder = AnswerFolder(out, "magcrop", Path(image), read_prompt(prompt).text, FILES)
+    folder.check(overwrite=overwrite)
     settings, root = prepare(profile)
     from geomag.ask.asker import Asker
-    from geomag.ask.pictures import FILES, magcrop_pictures
 
     asker = Asker(root / "artifacts" / "models", settings)
-    facts = magcrop_pictures(asker, pixels, prompt, out)
+    with folder.filling() as fresh:
+        facts = magcrop_pictures(asker, pixels, prompt, fresh)
     typer.echo(
         f"granularity {facts['granularity']} ({facts['granularity_confidence']:.2f}), "
         f"crops {facts['crop_boxes'] or 'none'}, {facts['heat_share']:.0%} of the heat, "

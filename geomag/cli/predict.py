@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 
 class Arm(StrEnum):
     """How the model looks at the image."""
@@ -35,10 +37,12 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON Lines to write.")] = None,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Answer every test record of a benchmark, greedily, to JSON Lines."""
     from geomag.data.benchmarks import BENCHMARKS
     from geomag.errors import ConfigError
+    from geomag.outputs import check_file
 
     if benchmark not in BENCHMARKS:
         raise ConfigError("benchmark", repr(benchmark), f"one of {', '.join(BENCHMARKS)}")
@@ -56,6 +60,8 @@ def predict(
         source = Source(benchmark, root / "data" / benchmark, stored, heat)
         folder = artifacts / "predictions" / benchmark
     path = out or folder / f"{arm.value}.jsonl"
+    if out is not None or not source.is_line:
+        check_file(path, "--out", inputs=[source.root, source.records], overwrite=overwrite)
     count = predict_benchmark(
         source,
         arm.value,

@@ -1,9 +1,10 @@
 """``geomag promote``: make the candidate the champion if it is better, and nowhere worse."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from geomag.cli.options import Outcome
 
 if TYPE_CHECKING:
     from geomag.evaluate.champion import Promotion
@@ -18,7 +19,7 @@ def promote(
         str, typer.Option(help="Promote without comparison, for this reason; it is recorded.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and change nothing.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the decision here.")] = None,
+    json: Outcome = None,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Compare what is under artifacts/ with the champion, and record the outcome and why."""

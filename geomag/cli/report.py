@@ -5,22 +5,30 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 
 def report(
     scores: Annotated[Path | None, typer.Option(help="Default artifacts/scores.")] = None,
     out: Annotated[Path | None, typer.Option(help="Default artifacts/report.")] = None,
     pictures: Annotated[bool, typer.Option(help="Draw the contact pictures too.")] = True,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""
     from geomag.config import load_profile
     from geomag.config.load import project_root
+    from geomag.outputs import check_folder
     from geomag.report.build import build_report
     from geomag.report.gallery import draw_all
     from geomag.tracking import sync
 
     root = project_root()
     target = out or root / "artifacts" / "report"
+    if out is not None:
+        check_folder(
+            out, "--out", inputs=[scores or root / "artifacts" / "scores"], overwrite=overwrite
+        )
     settings = load_profile(profile)
     drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
     done = build_report(scores or root / "artifacts" / "scores", target, drawn)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geomag.cli.options import Outcome
+
 if TYPE_CHECKING:
     from geomag.report.reproduce import Reproduction
 
@@ -31,7 +33,7 @@ def reproduce(
     ] = First.PREDICT,
     commit: Annotated[str, typer.Option(help="The one that the cell was made at.")] = "HEAD",
     out: Annotated[Path | None, typer.Option(help="Keep the clone here.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the outcome here.")] = None,
+    json: Outcome = None,
 ) -> None:
     """Make a table cell again and compare digits; exit code 1 if one differs, naming where."""
     from geomag.config import project_root

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geomag.cli.options import Overwrite
+
 if TYPE_CHECKING:
     from geomag.data.benchmarks import Split
     from geomag.data.records import Record
@@ -31,11 +33,18 @@ def score(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a file that lacks many predictions.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
     from geomag.evaluate.score import score as score_files
     from geomag.io import write_json, write_jsonl
+    from geomag.outputs import check_file, check_folder
 
+    read = [path for path in (predictions, data, records) if path is not None]
+    if json is not None:
+        check_file(json, "--json", inputs=read, overwrite=overwrite)
+    if samples is not None:
+        check_folder(samples, "--samples", inputs=read, overwrite=overwrite)
     gc.disable()  # millions of small objects and no cycles: looking for them takes a fifth longer
     job = scoring(benchmark, records, data, split, profile)
     job.tools.keeps_samples, job.tools.allows_missing = samples is not None, allow_missing

@@ -1,10 +1,11 @@
 """``geomag trace``: what a number in the report's tables rests on."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from geomag.cli.options import Outcome
 
 if TYPE_CHECKING:
     from geomag.evaluate.trace import Trace
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def trace(
     cell: Annotated[str, typer.Argument(help="table/benchmark/split/arm/metric, of cells.json.")],
-    json: Annotated[Path | None, typer.Option(help="Write the lineage here.")] = None,
+    json: Outcome = None,
     runs: Annotated[bool, typer.Option(help="Ask MLflow for the runs.")] = True,
 ) -> None:
     """Follow a table cell back to answers, weights, data, code and runs."""

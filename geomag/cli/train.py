@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from geomag.cli.options import Overwrite
 from geomag.cli.stopping import stopping_quietly
 
 app = typer.Typer(help="Train the parts of the model, a stage at a time.", no_args_is_help=True)
@@ -18,12 +19,16 @@ def granularity(
         Path | None, typer.Option(help="Default: artifacts/models/granularity of the project.")
     ] = None,
     profile: Profile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Task Granularity Classifier: image, region or pixel, from the words of a query."""
     from geomag.config import load_profile, project_root
     from geomag.magcrop.text_encoder import build_text_encoder
+    from geomag.outputs import check_folder
     from geomag.train.granularity import train_granularity
 
+    if out is not None:
+        check_folder(out, "--out", overwrite=overwrite)
     settings = load_profile(profile)
     run = train_granularity(
         settings.granularity,

@@ -27,6 +27,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "geopixeld": ("DOTA", r"P\d+"),
 }
 """Benchmarks whose file names number a picture of a published set: its name, and the number."""
+FILES = ("leakage.md", "leakage.json")
 SHOWN = 20
 """Overlaps of one kind that the page lists; the JSON has all."""
 _WORDS = {
@@ -216,8 +217,9 @@ def _distance(one: Fingerprint, other: Fingerprint) -> int | None:
 
 def write(found: Audit, out: Path) -> None:
     """Write ``leakage.json`` and ``leakage.md`` into a folder."""
-    write_text(out / "leakage.md", page(found))
-    write_json(out / "leakage.json", found.to_json())
+    table, tree = FILES
+    write_text(out / table, page(found))
+    write_json(out / tree, found.to_json())
 
 
 def page(found: Audit) -> str:

@@ -23,6 +23,7 @@ from geomag.errors import AnnotationError, ConfigError, GeoMagError
 from geomag.io import atomic_path, file_digest, read_json, write_json
 
 RECORDS, REPORT, COMPLETE = "records.jsonl", "report.json", "complete.json"
+RECORD_FILES = (COMPLETE, RECORDS, REPORT)
 _LISTED_SOURCES = 20
 
 
@@ -116,7 +117,7 @@ def validate(benchmark: str, data_root: Path, out_dir: Path, profile: Profile) -
     """
     if benchmark not in BENCHMARKS:
         raise ConfigError("benchmark", repr(benchmark), f"one of {list(BENCHMARKS)}")
-    for name in (COMPLETE, RECORDS, REPORT):
+    for name in RECORD_FILES:
         (out_dir / name).unlink(missing_ok=True)
     root = benchmark_root(data_root, benchmark)
     manifest = Manifest(BENCHMARKS[benchmark], root)

@@ -58,7 +58,7 @@ def test_ask_answers_and_writes_everything_beside_the_image(command, project, tm
     code, out, _ = command("ask", path, ONE)
     assert code == 0
     assert out.startswith("It is [SEG]")
-    folder = tmp_path / "harbour.geomag"
+    (folder,) = tmp_path.glob("harbour.tif.*.geomag")
     answer = json.loads((folder / "answer.json").read_text())
     models = project[0] / "artifacts" / "models"
     parts = ("base", "granularity", "adapter", "decoder")

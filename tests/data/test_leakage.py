@@ -95,7 +95,7 @@ def test_the_command_writes_both_and_names_missing_records(project, tmp_path):
     assert done.exit_code == 0, done.output
     assert "looks alike: 1 pairs" in done.output
     assert (tmp_path / "out" / "leakage.json").is_file()
-    done = CliRunner().invoke(app, ["data", "leakage", "resisc45", *options])
+    done = CliRunner().invoke(app, ["data", "leakage", "resisc45", *options, "--overwrite"])
     assert isinstance(done.exception, AnnotationError)
     assert "run `geomag data validate resisc45`" in str(done.exception)
 

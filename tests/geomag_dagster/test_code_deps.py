@@ -26,6 +26,7 @@ WEIGHTS = "geomag/released"
 PLUMBING = (
     "geomag/errors.py",
     "geomag/io.py",
+    "geomag/outputs.py",
     "geomag/packaged.py",
     "geomag/seeds.py",
     "geomag/sealed.py",
