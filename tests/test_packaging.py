@@ -92,3 +92,22 @@ def test_make_knows_its_targets():
     )
     assert "geomag_dagster.run whole_line" in done.stdout
     assert "pytest" in done.stdout
+
+
+def test_licence_and_citation_say_what_pyproject_says():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0"
+    assert cited["license"] == PROJECT["license"] == "Apache-2.0"
+    assert cited["version"] == PROJECT["version"]
+    text = (ROOT / "LICENSE").read_text()
+    assert text.lstrip().startswith("Apache License\n")
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_hooks_before_a_commit_run_what_make_lint_runs():
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    run = " ".join(hook["entry"] for hook in repo["hooks"])
+    recipe = (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]
+    tools = {word.removeprefix("$(VENV)/bin/") for word in recipe.split() if "/bin/" in word}
+    assert tools == {"ruff", "mypy", "lint-imports"}
+    assert all(f".venv/bin/{tool}" in run for tool in tools)
