@@ -8,7 +8,23 @@ from typing import Any
 
 import yaml
 
+from geomag.errors import ToolError
 from geomag.io import file_digest
+
+
+def require_dvc(root: Path) -> None:
+    """Refuse a project without a ``.dvc`` of its own: DVC would write into a parent's.
+
+    Raises:
+        ToolError: If ``root`` has no ``.dvc`` folder.
+    """
+    if not (root / ".dvc").is_dir():
+        raise ToolError(
+            str(root),
+            "no .dvc folder, and DVC would change the settings of a folder above",
+            "a project with a .dvc of its own",
+            "dvc init --subdir here, or dvc init --no-scm outside of git",
+        )
 
 
 def tree_md5(entries: Iterable[tuple[str, str]]) -> str:

@@ -1,7 +1,6 @@
-"""The project made ready to run: environment, DAGSTER_HOME, DVC, the data and its versions."""
+"""The project made ready to run: DVC, the data and its versions."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,22 +10,9 @@ import dagster as dg
 
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import ToolError
-from geomag.versions import dataset_versions, tracked_tree
+from geomag.versions import dataset_versions, require_dvc, tracked_tree
 from geomag_dagster.dvc import stage_env
 from geomag_dagster.naming import DATA
-
-
-def dagster_home(root: Path) -> Path:
-    """The instance's folder, with our ``dagster.yaml`` in it; also exported to this process."""
-    home = Path(os.environ.get("DAGSTER_HOME") or root / ".dagster" / "home")
-    home.mkdir(parents=True, exist_ok=True)
-    ours, theirs = root / "dagster.yaml", home / "dagster.yaml"
-    if ours.is_file() and (not theirs.is_file() or ours.read_bytes() != theirs.read_bytes()):
-        shutil.copyfile(ours, theirs)
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-    os.environ.update(stage_env())
-    return home
 
 
 def prepare(root: Path, *, profile_source: str) -> None:
@@ -35,7 +21,11 @@ def prepare(root: Path, *, profile_source: str) -> None:
     Args:
         root: Project root.
         profile_source: ``sample`` draws missing benchmarks; ``downloads`` expects them.
+
+    Raises:
+        ToolError: If DVC is not initialised in ``root`` itself, or a download is missing.
     """
+    require_dvc(root)
     if not (root / ".git").exists():
         _dvc(root, "config", "--local", "core.no_scm", "true")
     missing = [name for name in BENCHMARKS if not (root / DATA / name).is_dir()]

@@ -21,8 +21,9 @@ from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import GeoMagError
 from geomag_dagster import definitions
+from geomag_dagster.home import dagster_home
 from geomag_dagster.metadata import arms_of
-from geomag_dagster.project import dagster_home, prepare, report_datasets
+from geomag_dagster.project import prepare, report_datasets
 
 JOBS = {
     "whole_line": definitions.whole_line,

@@ -13,7 +13,7 @@ from pathlib import Path
 from geomag.config import project_root
 from geomag.errors import GeoMagError, ToolError
 from geomag.tracking import make_store, tracking_uri
-from geomag_dagster.project import dagster_home
+from geomag_dagster.home import dagster_home
 from geomag_dagster.supervise import die_with_parent
 
 LOOPBACK = "127.0.0.1"

@@ -35,6 +35,7 @@ from geomag.errors import (
     UnsafePathError,
 )
 from geomag.io import atomic_path, file_digest, read_json, write_json
+from geomag.versions import require_dvc
 
 MANIFEST = "MANIFEST.json"
 _MARKERS = (SAMPLE_MARKER, OWN_MARKER)
@@ -75,6 +76,7 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
             repr(benchmark),
             f"one of {sorted(MERGERS)}",
         )
+    require_dvc(root)
     with _one_at_a_time(root):
         return _add(drop, benchmark, root, profile)
 
