@@ -3,35 +3,28 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from geomag.errors import AnnotationError, UnsafePathError
+from geomag.partial import partial_file
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary sibling to write to; on success it becomes ``path`` in one rename.
 
-    On an exception the temporary file is removed and ``path`` is left as it was.
+    On an exception the temporary file is removed and ``path`` is left as it was. What a killed
+    process left is overwritten by the next one that writes ``path`` (`geomag.partial`). The
+    temporary name has another suffix, so a format that goes by it must be named.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with partial_file(path) as temporary:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -89,6 +82,14 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise AnnotationError(f"{path}, line {number}", "not a JSON object")
             yield row
+
+
+def visible(folder: Path, pattern: str = "*") -> list[Path]:
+    """Entries of a folder that match ``pattern``, sorted by name, hidden ones left out.
+
+    Hidden are half-written files and what file managers keep; `Path.glob` matches them.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

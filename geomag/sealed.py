@@ -3,7 +3,6 @@
 Every model folder ends with ``complete.json``; readers trust nothing else.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json, value_digest, write_json
+from geomag.partial import partial_folder
 
 MARKER = "complete.json"
 
@@ -19,15 +19,10 @@ MARKER = "complete.json"
 @contextmanager
 def publish(folder: Path) -> Iterator[Path]:
     """Give a temporary sibling folder; on success it replaces ``folder`` in one rename."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with partial_folder(folder) as temporary:
         yield temporary
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def seal(folder: Path, **facts: Any) -> str:

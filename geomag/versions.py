@@ -10,6 +10,7 @@ import yaml
 
 from geomag.errors import ToolError
 from geomag.io import file_digest
+from geomag.partial import is_partial
 
 
 def require_dvc(root: Path) -> None:
@@ -42,7 +43,7 @@ def path_md5(path: Path) -> str:
     """The version DVC will write for a file or folder, by reading it."""
     if path.is_file():
         return file_digest(path, "md5")
-    files = (file for file in path.rglob("*") if file.is_file())
+    files = (file for file in path.rglob("*") if file.is_file() and not is_partial(file.name))
     return tree_md5((file.relative_to(path).as_posix(), file_digest(file, "md5")) for file in files)
 
 

@@ -35,6 +35,7 @@ from geomag.errors import (
     UnsafePathError,
 )
 from geomag.io import atomic_path, file_digest, read_json, write_json
+from geomag.partial import partial_folder
 from geomag.versions import require_dvc
 
 MANIFEST = "MANIFEST.json"
@@ -129,9 +130,7 @@ def receive(drop: Path, benchmark: str, root: Path) -> Path:
     target = root / "incoming" / f"{benchmark}-{digest}"
     if (target / MANIFEST).is_file():
         return target
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with partial_folder(target) as partial:
         for name, sha256 in files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(drop / name, partial / name)
@@ -142,8 +141,6 @@ def receive(drop: Path, benchmark: str, root: Path) -> Path:
         write_json(partial / MANIFEST, {"benchmark": benchmark, "digest": digest, "files": files})
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 

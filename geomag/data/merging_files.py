@@ -14,7 +14,7 @@ from geomag.data.readers import reader_for
 from geomag.data.readers.tree import locate_with
 from geomag.data.sample.encode import write_lines
 from geomag.errors import AnnotationError
-from geomag.io import file_digest
+from geomag.io import file_digest, visible
 
 _SHOWN = 10
 
@@ -44,9 +44,7 @@ def merge_geopixeld(base: Path, drop: Path, out: Path) -> tuple[str, ...]:
     folder = locate_with(base, "train", "test", wanted="GeoPixelD/{train,test}")
     place = folder.relative_to(base)
     parts = [place / "train", place / "test"]
-    new = [
-        path.relative_to(drop) for part in parts for path in sorted((drop / part).glob("*.json"))
-    ]
+    new = [path.relative_to(drop) for part in parts for path in visible(drop / part, "*.json")]
     if not new:
         raise AnnotationError(str(drop), f"no {parts[0].as_posix()}/*.json", "one for each patch")
     for name in new:
@@ -158,7 +156,7 @@ class _ObjectLists:
 
     @classmethod
     def read(cls, root: Path, files: Path, names: Iterable[str]) -> "_ObjectLists":
-        counts = {path.stem: _count(path) for path in sorted((root / files).glob("*.xml"))}
+        counts = {path.stem: _count(path) for path in visible(root / files, "*.xml")}
         items = [(stem, k) for stem, count in counts.items() for k in range(count)]
         splits = dict.fromkeys(items, "")
         lists: dict[str, list[Item]] = {}

@@ -13,7 +13,7 @@ from geomag.data.benchmarks import Benchmark, Split, Task
 from geomag.data.records import Record
 from geomag.errors import PredictionError
 from geomag.geometry import Rle
-from geomag.io import read_jsonl
+from geomag.io import read_jsonl, visible
 from geomag.metrics.masks import check_rle
 
 _KNOWN = frozenset({"id", "text", "masks", "phrases"})
@@ -204,7 +204,7 @@ def prediction_files(path: Path) -> Iterator[tuple[str, Path]]:
     if not path.is_dir():
         yield path.stem, path
         return
-    arms = {file.stem: file for file in sorted(path.glob("*.jsonl"))}
+    arms = {file.stem: file for file in visible(path, "*.jsonl")}
     if "magcrop" not in arms:
         raise PredictionError(str(path), f"files {sorted(arms)}", "magcrop.jsonl among them")
     yield "magcrop", arms.pop("magcrop")

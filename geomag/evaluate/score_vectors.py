@@ -67,5 +67,5 @@ def _write(file: Path, known: dict[str, Floats]) -> None:
     texts = sorted(known)
     names = np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)
     vectors = np.stack([known[t] for t in texts]).astype(np.float32)
-    with atomic_path(file) as temporary:
-        np.savez(temporary, texts=names, vectors=vectors)
+    with atomic_path(file) as temporary, temporary.open("wb") as out:
+        np.savez(out, texts=names, vectors=vectors)

@@ -16,7 +16,7 @@ from transformers import LlavaForConditionalGeneration
 
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
-from geomag.io import file_digest, read_json, write_json
+from geomag.io import file_digest, read_json, visible, write_json
 from geomag.model.sam2_parts import (
     HIERA_LARGE,
     Sam2Parts,
@@ -165,7 +165,7 @@ def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
 def load_sam2(path: Path) -> Sam2Parts:
     """SAM2 from its own ``.pt`` (image side only) or from a safetensors file or folder of ours."""
     if path.is_dir():
-        found = sorted([*path.glob("*.safetensors"), *path.glob("*.pt")])
+        found = _weight_files(path)
         if not found:
             raise WeightsError(str(path), "no .pt or .safetensors file", "a SAM2 checkpoint")
         config = path / "config.json"
@@ -204,8 +204,16 @@ def _size_from(tree: dict[str, Any]) -> Sam2Size:
     return Sam2Size(**values)
 
 
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted([*visible(folder, "*.safetensors"), *visible(folder, "*.pt")])
+
+
 def _weight_digests(path: Path) -> dict[str, str]:
-    files = [path] if path.is_file() else sorted([*path.glob("*.safetensors"), *path.glob("*.pt")])
+    files = (
+        [path]
+        if path.is_file()
+        else sorted([*visible(path, "*.safetensors"), *visible(path, "*.pt")])
+    )
     if not files:
         raise WeightsError(str(path), "no weights there", remedy="see docs/setup.md, real weights")
     return {file.name: file_digest(file) for file in files}

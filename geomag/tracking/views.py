@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from geomag.errors import ConfigError
+from geomag.io import visible
 from geomag.tracking.store import Store
 
 
@@ -31,7 +32,7 @@ def read_views(root: Path) -> dict[str, View]:
         ConfigError: Naming the file and the key that is unknown or missing.
     """
     views: dict[str, View] = {}
-    for path in sorted((root / "mlflow" / "views").glob("*.yaml")):
+    for path in visible(root / "mlflow" / "views", "*.yaml"):
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         lists = {key: tuple(value) for key, value in tree.items() if isinstance(value, list)}
         try:

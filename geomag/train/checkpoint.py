@@ -12,6 +12,7 @@ from torch import Tensor
 
 from geomag.errors import ResumeError
 from geomag.io import value_digest, write_json
+from geomag.partial import partial_folder
 
 MARKER = "complete.json"
 
@@ -46,18 +47,17 @@ def save_checkpoint(
         identity: Digests of configuration and inputs; a resume must match them.
     """
     final = root / f"update-{update:07d}"
-    temporary = root / f".tmp-{update}-{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_file(
-        {k: v.detach().contiguous() for k, v in parameters.items()},
-        temporary / "parameters.safetensors",
-    )
-    save_file(_optimizer_tensors(optimizer, list(parameters)), temporary / "optimizer.safetensors")
-    _sync(temporary)
-    write_json(temporary / MARKER, {"update": update, "identity": identity})
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
+    with partial_folder(final) as temporary:
+        save_file(
+            {k: v.detach().contiguous() for k, v in parameters.items()},
+            temporary / "parameters.safetensors",
+        )
+        tensors = _optimizer_tensors(optimizer, list(parameters))
+        save_file(tensors, temporary / "optimizer.safetensors")
+        _sync(temporary)
+        write_json(temporary / MARKER, {"update": update, "identity": identity})
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
     for older in sorted(root.glob("update-*"))[:-2]:
         shutil.rmtree(older)
     return final

@@ -117,6 +117,6 @@ def test_settings_of_a_dvc_project_above_are_left_alone(project):
     inner = project / "inner"
     inner.mkdir()
     before = contents(project)
-    with pytest.raises(ToolError, match="no .dvc folder"):
+    with pytest.raises(ToolError, match=r"no \.dvc folder"):
         prepare(inner, profile_source="sample")
     assert contents(project) == before

@@ -11,7 +11,7 @@ from geomag.data.images import image_info
 from geomag.data.readers.fields import box_of
 from geomag.errors import AnnotationError, ImageError
 from geomag.geometry import PixelBox
-from geomag.io import inside
+from geomag.io import inside, visible
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("image_path", *CORNERS, "label")
@@ -65,7 +65,7 @@ def annotation_files(sources: Sequence[Path]) -> list[Path]:
             continue
         if not source.is_dir():
             raise AnnotationError(str(source), "no such file or folder", _WANTED)
-        inner = [path for path in sorted(source.iterdir()) if _is_annotation(path)]
+        inner = [path for path in visible(source) if _is_annotation(path)]
         if not inner:
             raise AnnotationError(str(source), "no annotation file in it", _WANTED)
         found += inner

@@ -11,6 +11,7 @@ from geomag.data.readers.fields import Box, box_of
 from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
+from geomag.io import visible
 
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 _TREE = "DIOR_RSVG/{Annotations/NNNNN.xml,JPEGImages/NNNNN.jpg,train.txt,val.txt,test.txt}"
@@ -42,7 +43,7 @@ class DiorRsvg:
         """The split lists, then the annotation files sorted by name."""
         folder = locate_with(root, "Annotations", "train.txt", wanted=_TREE)
         lists = [folder / f"{split}.txt" for split in _SPLITS]
-        return (*lists, *sorted((folder / "Annotations").glob("*.xml"), key=lambda p: p.name))
+        return (*lists, *visible(folder / "Annotations", "*.xml"))
 
     def read(self, root: Path) -> Iterator[Record]:
         """Records by split in the order of the index lists."""

@@ -16,7 +16,7 @@ from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.geometry import Rle, encode_mask, mask_area
-from geomag.io import read_json
+from geomag.io import read_json, visible
 from geomag.seeds import seed_of
 
 VAL_SHARE = 0.1
@@ -40,14 +40,14 @@ class GeoPixelD:
         """The annotation files, one per patch, train before test, by name."""
         folder = locate_with(root, "train", "test", wanted=_TREE)
         return tuple(
-            path for part in ("train", "test") for path in sorted((folder / part).glob("*.json"))
+            path for part in ("train", "test") for path in visible(folder / part, "*.json")
         )
 
     def read(self, root: Path) -> Iterator[Record]:
         """Records of train and val by name, then of test."""
         folder = locate_with(root, "train", "test", wanted=_TREE)
         for part in (Split.TRAIN, Split.TEST):
-            paths = sorted((folder / part).glob("*.json"))
+            paths = visible(folder / part, "*.json")
             images = ImageFolder(root, folder / part)
             stems = {path: _image_stem(path) for path in paths}
             images.require(stems.values())

@@ -17,6 +17,7 @@ from geomag.data.sample import captions, gcg, referring, roc, scenes, vqa
 from geomag.data.sample.plan import REVISION, scaled
 from geomag.errors import ConfigError, ToolError
 from geomag.io import file_digest, read_json, write_json
+from geomag.partial import partial_folder
 
 MARKER = "SAMPLE.json"
 """Written last; names the counts, the seed, the scale and the digest of everything beside it."""
@@ -76,17 +77,15 @@ def write_sample(
     _refuse_foreign(root)
     if not force and (found := _whole(root, wanted)):
         return _report(root, found, started, is_new=False)
-    half = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    counts = WRITERS[benchmark](half, seed=seed, scale=scale)
-    marker = {
-        **wanted,
-        "counts": {str(split): n for split, n in counts.items()},
-        "digest": tree_digest(half),
-    }
-    write_json(half / MARKER, marker)
-    _swap(half, root)
+    with partial_folder(root) as half:
+        counts = WRITERS[benchmark](half, seed=seed, scale=scale)
+        marker = {
+            **wanted,
+            "counts": {str(split): n for split, n in counts.items()},
+            "digest": tree_digest(half),
+        }
+        write_json(half / MARKER, marker)
+        _swap(half, root)
     return _report(root, marker, started, is_new=True)
 
 

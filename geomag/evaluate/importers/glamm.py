@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geomag.errors import PredictionError
-from geomag.io import read_json
+from geomag.io import read_json, visible
 
 _KEYS = ("image_id", "caption", "phrases", "pred_masks")
 
@@ -20,7 +20,7 @@ def read(source: Path) -> Iterator[dict[str, Any]]:
     Raises:
         PredictionError: On a folder without JSON files, or a file with other keys.
     """
-    files = sorted(source.glob("*.json")) if source.is_dir() else []
+    files = visible(source, "*.json") if source.is_dir() else []
     if not files:
         raise PredictionError(str(source), "no .json file in it", "a folder, one file per image")
     for path in files:
