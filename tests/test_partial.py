@@ -90,14 +90,23 @@ def test_of_two_writers_that_were_killed_together_nothing_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["magcrop.jsonl"]
 
 
-def test_a_failed_writer_leaves_the_target_and_nothing_else(tmp_path):
-    target = tmp_path / "a.json"
-    write_text(target, "before")
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+def fail_while_writing(target: Path) -> None:
+    with atomic_path(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    with pytest.raises(RuntimeError), partial_folder(target):
+
+
+def fail_while_filling(target: Path) -> None:
+    with partial_folder(target):
         raise RuntimeError
+
+
+@pytest.mark.parametrize("fail", [fail_while_writing, fail_while_filling])
+def test_a_failed_writer_leaves_the_target_and_nothing_else(tmp_path, fail):
+    target = tmp_path / "a.json"
+    write_text(target, "before")
+    with pytest.raises(RuntimeError):
+        fail(target)
     assert target.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 

@@ -74,4 +74,7 @@ def test_f28_a_killed_prediction_leaves_no_arm_and_the_next_one_sweeps_it(projec
     said = done.communicate()[0]
     assert done.returncode == 0, said
     heads = [line for line in said.splitlines() if line.startswith("rrsis_d ")]
-    assert [line.split(":")[0] for line in heads] == ["rrsis_d test, magcrop", "rrsis_d test, plain"]
+    assert [line.split(":")[0] for line in heads] == [
+        "rrsis_d test, magcrop",
+        "rrsis_d test, plain",
+    ]
