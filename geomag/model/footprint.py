@@ -1,7 +1,7 @@
 """Memory of one training update, said before it is spent (model protocol 9, its memory table).
 
 Weights and optimiser state are counted; what a backward pass keeps is derived from the shapes,
-for an attention kernel that keeps no score matrix (flash), without activation checkpointing.
+for an attention kernel that keeps no score matrix (flash).
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,12 @@ class Footprint:
 
 
 def footprint(
-    model: GeoMag, trained: Iterable[Tensor], *, micro_batch: int, n_tokens: int
+    model: GeoMag,
+    trained: Iterable[Tensor],
+    *,
+    micro_batch: int,
+    n_tokens: int,
+    checkpointing: bool = False,
 ) -> Footprint:
     """Memory of training ``model``.
 
@@ -52,6 +57,7 @@ def footprint(
         trained: The tensors that the optimiser holds.
         micro_batch: Samples per backward pass.
         n_tokens: Visual and text tokens of a sample.
+        checkpointing: Whether layers are computed again in the backward pass.
     """
     chosen = list(trained)
     ids = {id(tensor) for tensor in chosen}
@@ -61,6 +67,7 @@ def footprint(
         text,
         element=model.vlm.llava.get_input_embeddings().weight.element_size(),
         rank=model.profile.adapter.rank,
+        checkpointing=checkpointing,
     )
     return Footprint(
         frozen=sum(t.numel() * t.element_size() for t in still),
@@ -69,13 +76,16 @@ def footprint(
     )
 
 
-def kept_per_token(config: LlamaConfig, *, element: int, rank: int) -> int:
+def kept_per_token(
+    config: LlamaConfig, *, element: int, rank: int, checkpointing: bool = False
+) -> int:
     """Bytes that all layers of a Llama with LoRA on q and v keep of one position.
 
     Args:
         config: Widths and layers.
         element: Bytes of a frozen weight; norms and the adapter's inputs are float32.
         rank: Of the adapter.
+        checkpointing: Each layer keeps its input, and one at a time all the rest.
     """
     width, heads = config.hidden_size, config.num_attention_heads
     norms = 2 * _FP32 * (width + 1)
@@ -83,7 +93,10 @@ def kept_per_token(config: LlamaConfig, *, element: int, rank: int) -> int:
     lora = 2 * _FP32 * rank + (2 * _FP32 * width if element < _FP32 else _FP32 * width)
     attention = 4 * element * width + _FP32 * heads  # q, k, v, output; the softmax's normaliser
     mlp = 3 * element * config.intermediate_size  # gate, its activation, up
-    return int(config.num_hidden_layers * (norms + lora + attention + mlp))
+    layer = norms + lora + attention + mlp
+    if checkpointing:
+        return int(config.num_hidden_layers * element * width + layer)
+    return int(config.num_hidden_layers * layer)
 
 
 def weights_of(module: nn.Module) -> int:

@@ -132,26 +132,32 @@ class GeoMag(nn.Module):
         Queries that share a `Look` (the same object) share its visual tokens, their place in the
         language model's cache, and SAM2's features.
         """
-        begun = time.perf_counter()
+        begun = self._now()
         firsts, owners = distinct([id(q.look) for q in queries])
         visual = self.visual([queries[i].look for i in firsts])
-        seen = time.perf_counter()
+        seen = self._now()
         prompts = [self.vlm.ids(frame(q.prompt)) for q in queries]
         packed = pack_shared(self.vlm, prompts, visual, owners)
         made = self.vlm.generate(packed, max_new_tokens=max_new_tokens)
-        said = time.perf_counter()
+        said = self._now()
         groups = [find_groups(tokens, self.seg_ids) for tokens in made.tokens]
         features = self._features_of([i for i, g in enumerate(groups) if g.starts], queries)
         answers = [
             self._finish(query, made, index, groups[index], features.get(index))
             for index, query in enumerate(queries)
         ]
-        drawn = time.perf_counter()
+        drawn = self._now()
         seconds = {"vision": seen - begun, "language": said - seen, "masks": drawn - said}
         share = {phase: value / max(1, len(queries)) for phase, value in seconds.items()}
         for answer in answers:
             answer.seconds.update(share)
         return answers
+
+    def _now(self) -> float:
+        """Seconds of the clock once the device has done what it was given."""
+        if self.vlm.device.type == "cuda":
+            torch.cuda.synchronize(self.vlm.device)
+        return time.perf_counter()
 
     def _features_of(
         self, rows: Sequence[int], queries: Sequence[Query]

@@ -87,6 +87,17 @@ class Vlm(nn.Module):
         """Context in which adapters are off, so the outputs are exactly the base model's."""
         return nullcontext() if self.peft is None else self.peft.disable_adapter()
 
+    def checkpoint_activations(self, *, on: bool) -> None:
+        """Compute each decoder layer again in a training's backward pass instead of keeping it.
+
+        Args:
+            on: False keeps what each layer computes, as a fresh model does.
+        """
+        if on:
+            self.language_model.activation_checkpointing_enable({"use_reentrant": False})
+        elif self.language_model.is_activation_checkpointing:
+            self.language_model.activation_checkpointing_disable()
+
     def ids(self, text: str) -> list[int]:
         """Token ids of a framed prompt; ``<image>`` is one placeholder id."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))

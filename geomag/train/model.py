@@ -59,7 +59,14 @@ def train_model(
     config = profile.train
     n_tokens = (profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS
     trained = job.parameters().values()
-    log(str(footprint(model, trained, micro_batch=config.micro_batch, n_tokens=n_tokens)))
+    estimate = footprint(
+        model,
+        trained,
+        micro_batch=config.micro_batch,
+        n_tokens=n_tokens,
+        checkpointing=config.gradient_checkpointing,
+    )
+    log(str(estimate))
     settings = LoopSettings(
         steps=config.steps,
         batch=config.batch,
@@ -76,6 +83,7 @@ def train_model(
         processes=processes_for(config.batch // config.micro_batch, model.vlm.device),
     )
     model.train()
+    model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
     inputs = identity(profile, artifacts)
     train(
         job,

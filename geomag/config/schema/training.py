@@ -70,6 +70,9 @@ class TrainConfig:
     ce_mean: CeMean = "token"
     """What the cross-entropy is the mean of: all answer tokens, each answer's own mean, or each
     row's mean over its answers."""
+    gradient_checkpointing: bool = False
+    """Keep each decoder layer's input alone and compute the rest again in the backward pass: a
+    fraction of the memory for a third more time, the same gradients."""
     turns: int = 1
     """Most questions about one look at an image in one row; they do not see each other."""
     bce: float = 2.0

@@ -1,0 +1,165 @@
+"""The joint training at the paper's settings: samples a second, and memory by micro-batch."""
+
+import gc
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geomag.bench.gpu.clock import peak_memory
+from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
+from geomag.bench.gpu.sections import Figures
+from geomag.data.benchmarks import Split, Task
+from geomag.data.records import Record
+from geomag.geometry import Rle, encode_mask
+from geomag.model.footprint import footprint
+from geomag.model.geomag import GeoMag
+from geomag.model.look import plain_look
+from geomag.train.joint import JointTraining
+from geomag.train.loop import LoopSettings, train
+from geomag.train.model import TEXT_TOKENS
+from geomag.train.samples import Sample, asked_together, prepare
+
+UPDATES = 4
+"""Timed at the paper's batch; the first warms up."""
+LARGER = (8, 16, 32)
+"""Micro-batches that are tried beside the paper's, an update each, until one does not fit."""
+
+
+def measure_training(figures: Figures, model: GeoMag, scale: Scale) -> None:
+    """Samples a second and peak memory without and with gradient checkpointing."""
+    config = model.profile.train
+    samples = training_samples(model)
+    batch, micro = (4, 2) if scale.small else (config.batch, config.micro_batch)
+    arms = {"plain": False, "checkpointing": True}
+    try:
+        for name, is_on in arms.items():
+            found = one_training(model, samples, is_on, batch=batch, micro=micro, updates=UPDATES)
+            figures.update({f"{name}_micro_{micro}_{key}": value for key, value in found.items()})
+        for name, is_on in arms.items():
+            figures[f"{name}_fits"] = fits = [micro]
+            for size in (4,) if scale.small else LARGER:
+                larger = _if_it_fits(model, samples, is_on, micro=size)
+                if larger is None:
+                    break
+                fits.append(size)
+                figures.update(
+                    {f"{name}_micro_{size}_{key}": value for key, value in larger.items()}
+                )
+    finally:
+        model.zero_grad(set_to_none=True)
+        model.eval().requires_grad_(False)
+
+
+def _if_it_fits(
+    model: GeoMag, samples: dict[str, list[Sample]], checkpointing: bool, *, micro: int
+) -> Figures | None:
+    try:
+        return one_training(model, samples, checkpointing, batch=micro, micro=micro, updates=2)
+    except torch.OutOfMemoryError:
+        pass  # its traceback holds activations: they are given back after this clause
+    model.zero_grad(set_to_none=True)
+    gc.collect()
+    torch.cuda.empty_cache()
+    return None
+
+
+def one_training(
+    model: GeoMag,
+    samples: dict[str, list[Sample]],
+    checkpointing: bool,
+    *,
+    batch: int,
+    micro: int,
+    updates: int,
+) -> Figures:
+    """Train by the product's own loop; the fastest update counts, the first left out."""
+    config = replace(
+        model.profile.train, batch=batch, micro_batch=micro, gradient_checkpointing=checkpointing
+    )
+    job = JointTraining(model, samples, config)
+    settings = LoopSettings(
+        steps=updates, batch=batch, micro_batch=micro, lr=config.lr, warmup=config.warmup,
+        schedule=config.schedule, betas=config.betas, weight_decay=config.weight_decay,
+        clip=config.clip, seed=config.seed, save_every=updates, log_every=1,
+    )  # fmt: skip
+    rates: list[float] = []
+    losses: list[float] = []
+
+    def note(_update: int, means: dict[str, float]) -> None:
+        rates.append(means["updates_per_s"])
+        losses.append(means["total"])
+
+    model.train()
+    model.vlm.checkpoint_activations(on=checkpointing)
+    with tempfile.TemporaryDirectory() as folder:
+        highest, _ = peak_memory(
+            lambda: train(job, settings, checkpoints=Path(folder), identity={}, log=note),
+            model.vlm.device,
+        )
+    patch = model.profile.vlm.patch_px
+    estimate = footprint(
+        model,
+        job.parameters().values(),
+        micro_batch=micro,
+        n_tokens=(model.profile.vlm.image_px // patch) ** 2 + TEXT_TOKENS,
+        checkpointing=checkpointing,
+    )
+    return {
+        "samples_s": batch * max(rates[1:]),
+        "peak_gb": highest / 1e9,
+        "estimate_gb": estimate.total / 1e9,
+        "peak_to_estimate": highest / estimate.total,
+        "loss": losses[-1],
+    }
+
+
+def training_samples(model: GeoMag) -> dict[str, list[Sample]]:
+    """Drawn records of every task as the frozen parts see them, by benchmark."""
+    found = {}
+    for name, records in drawn_records().items():
+        seen = [(r, plain_look(random_image(i), model.profile)) for i, r in enumerate(records)]
+        found[name] = list(prepare(model, asked_together(seen)))
+    return found
+
+
+def drawn_records() -> dict[str, list[Record]]:
+    """Two records of a benchmark of each trained task, with texts of usual lengths."""
+    phrases = tuple(random_words(n, 3) for n in (1, 2, 3))
+    described = " ".join(f"{random_words(9, 9)} <p> {phrase} </p> [SEG]" for phrase in phrases)
+    record = partial(Record, split=Split.TRAIN, task=Task.CAPTION, width=IMAGE_PX, height=IMAGE_PX)
+    kinds = (
+        record(
+            benchmark="rrsis_d", id="", image="", task=Task.REFERRING, text=random_words(4, 8),
+            masks=squares(1),
+        ),
+        record(
+            benchmark="geopixeld", id="", image="", task=Task.GCG, text=described, phrases=phrases,
+            masks=squares(3),
+        ),
+        record(
+            benchmark="rsvqa_lr", id="", image="", task=Task.VQA, text=random_words(5, 8),
+            answers=(random_words(6, 1),), kind="presence",
+        ),
+        record(
+            benchmark="dior_rsvg", id="", image="", task=Task.ROC,
+            boxes=((100.0, 100.0, 300.0, 260.0),), answers=(random_words(7, 2),),
+        ),
+        record(benchmark="ucm_captions", id="", image="", answers=(random_words(8, 12),)),
+    )  # fmt: skip
+    return {
+        kind.benchmark: [replace(kind, id=str(n), image=f"{n}.png") for n in (0, 1)]
+        for kind in kinds
+    }
+
+
+def squares(count: int) -> tuple[Rle, ...]:
+    """Masks of squares of different sizes and places."""
+    masks = [np.zeros((IMAGE_PX, IMAGE_PX), dtype=bool) for _ in range(count)]
+    for number, mask in enumerate(masks):
+        at, side = 100 + 200 * number, 60 + 40 * number
+        mask[at : at + side, at : at + side] = True
+    return tuple(encode_mask(mask) for mask in masks)

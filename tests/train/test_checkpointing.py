@@ -1,0 +1,55 @@
+"""Gradient checkpointing: less is kept for the backward pass, which gives the same gradients."""
+
+import torch
+
+from geomag.bench.gpu.random_model import Scale, random_model
+from geomag.bench.gpu.training import training_samples
+from geomag.model.footprint import kept_per_token
+from geomag.train.joint import JointTraining
+
+
+def update(model, samples):
+    """Gradients of one micro-batch with dropout, and the bytes that its forward pass kept."""
+    job = JointTraining(model, samples, model.profile.train)
+    parameters = job.parameters()
+    model.train()
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage.nbytes()
+        return tensor
+
+    torch.manual_seed(3)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = job.losses(job.batch(0, 4))["total"]
+    loss.backward()
+    gradients = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    model.eval()
+    return gradients, sum(kept.values())
+
+
+def test_checkpointing_keeps_less_and_changes_no_gradient():
+    model = random_model(Scale(device="cpu", layers=4, small=True))
+    samples = training_samples(model)
+    wanted, kept_of_all = update(model, samples)
+    model.vlm.checkpoint_activations(on=True)
+    found, kept_of_some = update(model, samples)
+    assert set(found) == set(wanted)
+    assert any("lora_A" in name for name in found)
+    for name, gradient in wanted.items():
+        assert torch.equal(found[name], gradient), name
+    assert kept_of_some < kept_of_all
+    model.vlm.checkpoint_activations(on=False)
+    again, kept_again = update(model, samples)
+    assert kept_again == kept_of_all
+    assert all(torch.equal(again[name], gradient) for name, gradient in wanted.items())
+
+
+def test_the_estimate_keeps_every_layers_input_and_one_layers_rest():
+    config = random_model(Scale(device="cpu", layers=4, small=True)).vlm.llava.config.text_config
+    plain = kept_per_token(config, element=2, rank=8)
+    assert kept_per_token(config, element=2, rank=8, checkpointing=True) == (
+        plain / 4 + 4 * 2 * config.hidden_size
+    )
