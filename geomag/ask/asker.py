@@ -13,7 +13,7 @@ from geomag.ask.wording import Prompt
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
-from geomag.data.prompts import PROMPT_VERSION, frame
+from geomag.data.prompts import PROMPT_VERSION
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
@@ -82,7 +82,7 @@ class Asker:
         most = int(vlm.llava.config.text_config.max_position_embeddings)
         visual = (self.profile.vlm.image_px // self.profile.vlm.patch_px) ** 2
         room = most - visual - max(config.max_new_tokens, config.max_new_tokens_gcg)
-        room -= len(vlm.ids(frame("")))
+        room -= len(vlm.prompt_ids(""))
         ids = vlm.ids(prompt.text)
         if len(ids) <= room:
             return prompt
@@ -121,7 +121,7 @@ class Asker:
     def target(self, image: RgbImage, prompt: Prompt) -> str:
         """The token whose loss Eq 4 differentiates: the first one that the probed model says."""
         vlm = self.model.vlm
-        asked = vlm.ids(frame(prompt.probe(self.profile.prompt.probe)))
+        asked = vlm.prompt_ids(prompt.probe(self.profile.prompt.probe))
         is_base = self.profile.magcrop.weights == "base"
         with vlm.base_weights() if is_base else nullcontext():
             packed = vlm.pack([asked], self.model.visual([plain_look(image, self.profile)]))
@@ -147,9 +147,10 @@ class Asker:
             self.model, through, [looked.found], lambda _: whole, max_new_tokens=most
         )
         named = len(answer.phrases) == len(answer.masks)
+        phrases = answer.phrases if named else ("",) * len(answer.masks)
         masks = tuple(
-            DrawnMask(answer.phrases[i] if named else prompt.subject, score, np.asarray(mask))
-            for i, (mask, score) in enumerate(zip(answer.masks, answer.mask_scores, strict=True))
+            DrawnMask(phrase or prompt.subject, score, np.asarray(mask))
+            for phrase, mask, score in zip(phrases, answer.masks, answer.mask_scores, strict=True)
         )
         level = looked.judgement.granularity
         is_through = answer is through[0]

@@ -21,8 +21,7 @@ from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.assemble import judge, trained
 from geomag.model.choice import settle
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.large import settings_for
-from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.look import Look, Looks, plain_look
 from geomag.model.probes import Found, Wanted, build_probe
 from geomag.model.probing import heat_cache
 from geomag.model.vision import MEAN
@@ -58,30 +57,6 @@ class Source:
     """Whether the line's stored heatmaps belong to these records; others are probed now."""
 
 
-class _Looks:
-    """Equal looks at one image as one object, so that the model computes it once."""
-
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-        self._known: dict[
-            tuple[int, Granularity | None, tuple[PixelBox, ...], int | None], Look
-        ] = {}
-
-    def of(
-        self, image: RgbImage, granularity: Granularity | None, found: Found | None = None
-    ) -> Look:
-        """As `magcrop_look`; without boxes a region is the plain look, like no granularity."""
-        boxes = found.boxes if found else ()
-        heat = found.heat if found and self._profile.magcrop.fewer == "prune" else None
-        if not boxes and granularity is not Granularity.IMAGE:
-            granularity = None
-        key = (id(image), granularity, boxes, None if heat is None else id(heat))
-        if key not in self._known:
-            settings = settings_for(image, self._profile)
-            self._known[key] = magcrop_look(image, granularity, boxes, settings, heat)
-        return self._known[key]
-
-
 class Predictor:
     """A trained model with its classifier and the heatmaps of one benchmark."""
 
@@ -103,7 +78,7 @@ class Predictor:
             config.max_new_tokens_gcg if self.benchmark.task is Task.GCG else config.max_new_tokens
         )
         for start in range(0, len(records), config.batch):
-            asked = self._ask(records[start : start + config.batch])
+            asked = self.ask(records[start : start + config.batch])
             through = self.model.answer([a.query for a in asked], max_new_tokens=most)
             answers = settle(
                 self.model,
@@ -115,7 +90,8 @@ class Predictor:
             for one, seen, answer in zip(asked, through, answers, strict=True):
                 yield self._row(one, answer, is_plain=answer is not seen)
 
-    def _ask(self, records: Sequence[Record]) -> list[Asked]:
+    def ask(self, records: Sequence[Record]) -> list[Asked]:
+        """What the model is shown and asked of each record; what is seen alike is one look."""
         classes = scene_classes(self.benchmark.name) if self.benchmark.task is Task.SCENE else ()
         config = self.profile.prompt
         prompts = [
@@ -125,7 +101,7 @@ class Predictor:
         images = read_each_once(self.root, records)
         if self.arm == "blank":
             images = blanks(images)
-        looks = _Looks(self.profile)
+        looks = Looks(self.profile)
         if self.arm != "magcrop":
             return [
                 Asked(r, image, _query(looks.of(image, None), p, r), None, None)
@@ -137,7 +113,8 @@ class Predictor:
         for record, image, prompt, judgement, one in zip(
             records, images, prompts, judged, found, strict=True
         ):
-            look = looks.of(image, judgement.granularity, one)
+            boxes, heat = ((), None) if one is None else (one.boxes, one.heat)
+            look = looks.of(image, judgement.granularity, boxes, heat)
             asked.append(Asked(record, image, _query(look, prompt, record), judgement, one))
         return asked
 

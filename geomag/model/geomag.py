@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geomag.config.schema import Profile
-from geomag.data.prompts import frame, seg_tokens
+from geomag.data.grounded import parse_grounding
+from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask
 from geomag.model.look import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
-from geomag.model.segments import Groups, find_groups, phrases_of, with_seg_marks
+from geomag.model.segments import Groups, find_groups, with_seg_marks
 from geomag.model.vision import cut, merge, unit_box, visual_tokens
 from geomag.model.vlm import Generated, Vlm
 
@@ -26,7 +27,7 @@ ENCODE_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A framed question about one look at an image."""
+    """A question about one look at an image."""
 
     look: Look
     prompt: str
@@ -45,6 +46,7 @@ class Answer:
     masks: tuple[BoolMask, ...]
     """``[H, W]`` each, in order of their marks."""
     phrases: tuple[str, ...]
+    """One a mask, in order; empty where no phrase stands right before it."""
     n_incomplete: int = 0
     mask_scores: tuple[float, ...] = ()
     """Mean foreground probability inside each mask; 0 for an empty one."""
@@ -136,7 +138,7 @@ class GeoMag(nn.Module):
         firsts, owners = distinct([id(q.look) for q in queries])
         visual = self.visual([queries[i].look for i in firsts])
         seen = self._now()
-        prompts = [self.vlm.ids(frame(q.prompt)) for q in queries]
+        prompts = [self.vlm.prompt_ids(q.prompt) for q in queries]
         packed = pack_shared(self.vlm, prompts, visual, owners)
         made = self.vlm.generate(packed, max_new_tokens=max_new_tokens)
         said = self._now()
@@ -191,7 +193,8 @@ class GeoMag(nn.Module):
             scores = tuple(_confidence(one) for one in logits)
         said = made.log_probs[index]
         likely = math.exp(sum(said) / len(said)) if said else 0.0
-        return Answer(text, masks, phrases_of(text), groups.n_incomplete, scores, likely)
+        phrases = parse_grounding(text).phrases
+        return Answer(text, masks, phrases, groups.n_incomplete, scores, likely)
 
     def _paste(self, query: Query, logits: Tensor) -> NDArray[np.bool_]:
         """A mask at the image's size; what SAM2 did not see is background."""

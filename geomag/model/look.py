@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,13 +13,14 @@ from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage, adjust, build_adjust_rule
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.views import View, as_pooled, plan_views, pruned
+from geomag.model.large import settings_for
 from geomag.model.sam2_parts import normalise
 from geomag.model.vision import cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One image as the VLM and as SAM2 see it."""
+    """One image as the VLM and as SAM2 see it; equal to itself alone (`Looks`)."""
 
     image: RgbImage
     """``[H, W, 3]``: I' where it is stitched, else I."""
@@ -32,6 +34,37 @@ class Look:
     def n_tokens(self, patch_px: int) -> int:
         """Visual tokens of all views."""
         return sum(view.n_tokens(patch_px) for view in self.views)
+
+
+class Looks:
+    """Equal looks at one image as one object.
+
+    What decides the pixels is the key, so whoever holds one object for two questions has seen
+    the same for both: the model encodes it once, and training may ask them in one row.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._known: dict[tuple[Any, ...], tuple[Look, Any]] = {}
+
+    def of(
+        self,
+        image: RgbImage,
+        granularity: Granularity | None,
+        boxes: Sequence[PixelBox] = (),
+        heat: Heat | None = None,
+    ) -> Look:
+        """As `magcrop_look`; without boxes a region is the plain look, like no granularity."""
+        if self._profile.magcrop.fewer != "prune":
+            heat = None
+        if not boxes and granularity is not Granularity.IMAGE:
+            granularity = None
+        key = (id(image), granularity, tuple(boxes), None if heat is None else id(heat))
+        if key not in self._known:
+            settings = settings_for(image, self._profile)
+            look = magcrop_look(image, granularity, boxes, settings, heat)
+            self._known[key] = (look, (image, heat))  # held, so that their ids stay theirs
+        return self._known[key][0]
 
 
 def plain_look(image: RgbImage, profile: Profile) -> Look:

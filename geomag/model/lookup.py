@@ -13,8 +13,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, windows
-from geomag.model.large import settings_for
-from geomag.model.look import Look, magcrop_look, plain_look
+from geomag.model.look import Look, Looks
 from geomag.model.probing import window_rule
 from geomag.seeds import generator
 
@@ -47,6 +46,8 @@ def record_looks(
 ) -> Iterator[Look]:
     """A look per training record, in order; an image in a row of records is read once.
 
+    Records in a row that see the same of their image share the object.
+
     Args:
         records: Of one benchmark.
         root: The benchmark's folder.
@@ -54,15 +55,11 @@ def record_looks(
         granularity: G of all of them; None for the plain arm.
         profile: View, windows, sides.
     """
-    last: tuple[str, RgbImage] | None = None
+    last: tuple[str, RgbImage, Looks] | None = None
     for record in records:
-        drawn = with_budget(profile, record)
         if last is None or last[0] != record.image:
-            last = (record.image, read_rgb(root / record.image))
-        image = last[1]
-        if granularity is None:
-            yield plain_look(image, drawn)
-        else:
-            found = heat.get(record.id)
-            boxes = record_boxes(record, found, profile)
-            yield magcrop_look(image, granularity, boxes, settings_for(image, drawn), found)
+            image = read_rgb(root / record.image)
+            last = (record.image, image, Looks(with_budget(profile, record)))
+        _, image, looks = last
+        found = None if granularity is None else heat.get(record.id)
+        yield looks.of(image, granularity, record_boxes(record, found, profile), found)

@@ -151,7 +151,7 @@ def _maps(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], profile: Profile) -> 
     context = vlm.base_weights() if settings.weights == "base" else torch.no_grad()
     with context:
         visual = list(visual_tokens(vlm.llava.model, pixels.to(device), whole))
-        prompts = [vlm.ids(frame(prompt)) for _, prompt in asked]
+        prompts = [vlm.prompt_ids(prompt) for _, prompt in asked]
         packed = pack_shared(vlm, prompts, visual, owners)
         found = probe(
             vlm,

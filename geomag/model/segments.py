@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_PHRASE = re.compile(r"<p>\s*(.*?)\s*</p>\s*\[SEG\]", re.DOTALL)
-
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -61,12 +59,3 @@ def with_seg_marks(text: str, seg_names: Sequence[str]) -> str:
     for name in seg_names:
         marked = marked.replace(name, "")
     return " ".join(marked.split())
-
-
-def phrases_of(text: str) -> tuple[str, ...]:
-    """Phrases that carry a mask, in order.
-
-    >>> phrases_of("with <p> two ships </p> [SEG] and <p> a dam </p>")
-    ('two ships',)
-    """
-    return tuple(_PHRASE.findall(text))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geomag.data.prompts import frame
 from geomag.model.vlm import IGNORE, Packed, Vlm
 
 
@@ -30,24 +29,21 @@ class TurnIds:
 
     def __init__(self, vlm: Vlm) -> None:
         self._vlm = vlm
-        self._known: dict[str, list[int]] = {}
-        framed = vlm.ids(frame(""))
-        self.head = framed[: framed.index(vlm.image_id)]
+        self._questions: dict[str, list[int]] = {}
+        self._answers: dict[str, list[int]] = {}
+        empty = vlm.prompt_ids("")
+        self.head = empty[: empty.index(vlm.image_id)]
         """What stands before the image in every framed prompt."""
 
     def turn(self, prompt: str, answer: str) -> Turn:
         """A prompt, unframed, and its answer with the end token."""
-        end = int(self._vlm.tokenizer.eos_token_id)
-        return Turn(self._after_image(frame(prompt)), [*self._ids(answer), end])
-
-    def _after_image(self, framed: str) -> list[int]:
-        ids = self._ids(framed)
-        return ids[ids.index(self._vlm.image_id) + 1 :]
-
-    def _ids(self, text: str) -> list[int]:
-        if text not in self._known:
-            self._known[text] = self._vlm.ids(text)
-        return self._known[text]
+        if prompt not in self._questions:
+            ids = self._vlm.prompt_ids(prompt)
+            self._questions[prompt] = ids[ids.index(self._vlm.image_id) + 1 :]
+        if answer not in self._answers:
+            end = int(self._vlm.tokenizer.eos_token_id)
+            self._answers[answer] = [*self._vlm.ids(answer), end]
+        return Turn(self._questions[prompt], self._answers[answer])
 
 
 @dataclass(frozen=True, slots=True)

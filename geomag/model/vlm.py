@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from geomag.data.prompts import IMAGE_TOKEN
+from geomag.data.prompts import IMAGE_TOKEN, frame
 
 IGNORE = -100
 
@@ -98,8 +98,16 @@ class Vlm(nn.Module):
         elif self.language_model.is_activation_checkpointing:
             self.language_model.activation_checkpointing_disable()
 
+    def prompt_ids(self, prompt: str) -> list[int]:
+        """Token ids of an unframed prompt as the checkpoint learned to read one.
+
+        In LLaVA's frame, where ``<image>`` is one placeholder id, and begun with the tokenizer's
+        own special tokens: ``<s>`` for a Llama, nothing for the tiny models.
+        """
+        return list(self.tokenizer.encode(frame(prompt), add_special_tokens=True))
+
     def ids(self, text: str) -> list[int]:
-        """Token ids of a framed prompt; ``<image>`` is one placeholder id."""
+        """Token ids of an answer, or any text that begins no sequence."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def pack(

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from geomag.data.prompts import frame
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.seeds import generator
@@ -92,7 +91,7 @@ class Reading:
 
     def losses(self, samples: Sequence[Lesson]) -> dict[str, Tensor]:
         """Names and places read off the last prompt position below the last layer."""
-        prompts = [self._vlm.ids(frame(lesson.prompt)) for lesson in samples]
+        prompts = [self._vlm.prompt_ids(lesson.prompt) for lesson in samples]
         packed = self._vlm.pack(prompts, self._glimpses(len(samples)))
         with self._vlm.last_layer_input() as caught:
             self._vlm.states(packed)

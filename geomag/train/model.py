@@ -23,7 +23,7 @@ from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
-from geomag.train.samples import Sample, asked_together, prepare
+from geomag.train.samples import Sample, Seen, asked_together, prepare
 from geomag.train.side_by_side import forked_map, processes_for
 from geomag.train.windows import drawn_looks
 
@@ -128,7 +128,8 @@ def all_samples(
     def make(part: tuple[str, list[Record]]) -> list[Sample]:
         name, rows = part
         benchmark = BENCHMARKS[name]
-        return list(_samples(model, benchmark, rows, profile, data=data, artifacts=artifacts))
+        seen = training_looks(benchmark, rows, profile, data=data, artifacts=artifacts)
+        return list(prepare(model, seen))
 
     made = zip(
         parts,
@@ -142,15 +143,14 @@ def all_samples(
     return samples
 
 
-def _samples(
-    model: GeoMag,
+def training_looks(
     benchmark: Benchmark,
     records: list[Record],
     profile: Profile,
     *,
     data: Path,
     artifacts: Path,
-) -> Iterator[Sample]:
+) -> Iterator[Seen]:
     """Training records as they are seen: whole, through the probe's windows, or as `drawn`."""
     level, root = benchmark.granularity, data / benchmark.name
     whole = zip(
@@ -159,16 +159,16 @@ def _samples(
         strict=True,
     )
     if profile.train.arm == "plain" or benchmark.task is Task.GCG:
-        return prepare(model, asked_together(whole))
+        return asked_together(whole)
     is_drawn = profile.train.windows == "drawn" and level is not Granularity.IMAGE
     if is_drawn and benchmark.task is Task.REFERRING:
         drawn = drawn_looks(records, root=root, granularity=level, profile=profile)
-        return prepare(model, asked_together(chain(whole, drawn)))
+        return asked_together(chain(whole, drawn))
     if is_drawn and not looks_through_eq4(profile):
-        return prepare(model, asked_together(whole))
+        return asked_together(whole)
     heat: dict[str, Heat] = {}
     if benchmark.crops and looks_through_eq4(profile):
         heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
     looks = record_looks(records, root=root, heat=heat, granularity=level, profile=profile)
     found = zip(records, looks, strict=True)
-    return prepare(model, asked_together(chain(whole, found) if is_drawn else found))
+    return asked_together(chain(whole, found) if is_drawn else found)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Any
 
 import cv2
 import numpy as np
@@ -52,16 +51,18 @@ Seen = tuple[tuple[Record, ...], Look]
 
 
 def asked_together(seen: Iterable[tuple[Record, Look]]) -> Iterator[Seen]:
-    """Neighbours that see the same of one image, as one; a record with masks stays alone."""
+    """Records in a row of one image, those that share their look as one.
 
-    def sight(pair: tuple[Record, Look]) -> tuple[Any, ...]:
-        record, look = pair
-        alone = record.id if record.masks else None
-        return record.image, look.views, look.encoder_box, alone
-
-    for _, group in groupby(seen, key=sight):
-        pairs = list(group)
-        yield tuple(record for record, _ in pairs), pairs[0][1]
+    The look is one object (`geomag.model.look.Looks`), not one that is alike: stitched images of
+    two windows differ in nothing but their pixels. A record with masks stays alone.
+    """
+    for _, of_image in groupby(seen, key=lambda pair: pair[0].image):
+        groups: dict[tuple[Look, str | None], list[Record]] = {}
+        for record, look in of_image:
+            alone = record.id if record.masks else None
+            groups.setdefault((look, alone), []).append(record)
+        for (look, _alone), records in groups.items():
+            yield tuple(records), look
 
 
 def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:

@@ -68,7 +68,7 @@ def _fitted_vlm(profile: Profile) -> Vlm:
     add_new_tokens(tokenizer, n_seg=profile.adapter.n_seg, rows=rows)
     vlm = Vlm(llava, tokenizer)
     end = int(tokenizer.eos_token_id)
-    prompts = [vlm.ids(frame(prompt)) for prompt in lessons]
+    prompts = [vlm.prompt_ids(prompt) for prompt in lessons]
     answers = [[*vlm.ids(answer), end] for answer in lessons.values()]
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(llava.parameters(), lr=3e-3)

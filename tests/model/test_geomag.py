@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from geomag.data.benchmarks import Granularity
+from geomag.data.prompts import with_seg_groups
 from geomag.geometry import PixelBox
 from geomag.magcrop.granularity import is_gcg
 from geomag.model.geomag import Query
@@ -70,6 +71,22 @@ def test_emitted_groups_decide_how_many_masks_are_drawn(n_groups):
     assert len(answer.masks) == n_groups == answer.text.count("[SEG]")
     assert answer.n_incomplete == 1
     assert all(mask.shape == (90, 120) for mask in answer.masks)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("<p> a dam </p> and <p> two ships </p> [SEG]", ("two ships",)),
+        ("See [SEG] and <p> two ships </p> [SEG].", ("", "two ships")),
+    ],
+)
+def test_each_mask_has_the_phrase_right_before_it(text, phrases):
+    model = tiny_geomag().eval()
+    emit(model, model.vlm.ids(with_seg_groups(text, 3)))
+    query = Query(plain_look(IMAGE, model.profile), "Describe it.", 90, 120)
+    (answer,) = model.answer([query], max_new_tokens=64)
+    assert len(answer.masks) == len(answer.phrases)
+    assert answer.phrases == phrases
 
 
 def test_a_mask_of_a_crop_is_background_outside_it():

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geomag.model.segments import find_groups, label_groups, phrases_of, with_seg_marks
+from geomag.data.grounded import parse_grounding
+from geomag.model.segments import find_groups, label_groups, with_seg_marks
 
 SEG = [90, 91, 92]
 
@@ -37,4 +38,4 @@ def test_text_shows_one_mark_per_group_and_no_stray_token():
     text = "<p> two ships </p> [SEG0][SEG1] and <p> a dam </p> [SEG0]"
     shown = with_seg_marks(text, names)
     assert shown == "<p> two ships </p> [SEG] and <p> a dam </p>"
-    assert phrases_of(shown) == ("two ships",)
+    assert parse_grounding(shown).phrases == ("two ships",)

@@ -6,6 +6,7 @@ from geomag.config import Profile, load_profile, override
 from geomag.model.adapter import attach_adapter
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts, sample_size
+from geomag.model.vlm import Vlm
 from tests.model.tiny import tiny_vlm, tiny_vlm_config
 
 PAPER_FORM = {
@@ -34,8 +35,12 @@ def tiny_profile(**sections) -> Profile:
 
 
 def tiny_geomag(seed: int = 0, **sections) -> GeoMag:
+    return geomag_of(tiny_vlm(seed=seed), seed=seed, **sections)
+
+
+def geomag_of(vlm: Vlm, seed: int = 0, **sections) -> GeoMag:
+    """The same around another language model."""
     profile = tiny_profile(**sections)
-    vlm = tiny_vlm(seed=seed)
     attach_adapter(vlm, profile.adapter)
     torch.manual_seed(seed)
     sam = Sam2Parts(sample_size(image_px=64, embed_dim=16, neck_width=32)).requires_grad_(False)

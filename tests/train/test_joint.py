@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks import Granularity, Split, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, encode_mask
 from geomag.magcrop.views import View
-from geomag.model.look import Look, plain_look
+from geomag.model.look import Look, Looks, plain_look
 from geomag.train import joint
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
@@ -99,16 +99,35 @@ def boxes(model):
     return sample
 
 
-def test_neighbours_that_see_the_same_are_asked_together():
+def test_questions_of_an_image_that_share_their_look_are_asked_together():
     profile = tiny_geomag().profile
     whole, smaller = plain_look(IMAGE, profile), Look(IMAGE, (View(None, 32),), IMAGE, None)
     first, second, third = questions(3)
     masked = replace(RECORDS["rrsis_d"], id="a"), replace(RECORDS["rrsis_d"], id="b")
     other = replace(third, image="y.png")
-    pairs = [(first, whole), (second, whole), (third, smaller), (other, smaller)]
+    pairs = [(first, whole), (third, smaller), (second, whole), (other, smaller)]
     pairs += [(one, whole) for one in masked]
-    found = [records for records, _ in asked_together(pairs)]
-    assert found == [(first, second), (third,), (other,), (masked[0],), (masked[1],)]
+    found = list(asked_together(pairs))
+    assert [records for records, _ in found] == [
+        (first, second),
+        (third,),
+        (other,),
+        (masked[0],),
+        (masked[1],),
+    ]
+    assert [look for _, look in found] == [whole, smaller, smaller, whole, whole]
+
+
+def test_stitched_images_of_two_windows_are_two_looks():
+    profile = tiny_geomag().profile
+    looks = Looks(profile)
+    corner, middle = PixelBox(0, 0, 32, 32), PixelBox(16, 16, 48, 48)
+    of = [looks.of(IMAGE, Granularity.REGION, (box,)) for box in (corner, middle, corner)]
+    assert of[0].views == of[1].views
+    assert not np.array_equal(of[0].image, of[1].image)
+    asked = questions(3)
+    found = list(asked_together(zip(asked, of, strict=True)))
+    assert found == [((asked[0], asked[2]), of[0]), ((asked[1],), of[1])]
 
 
 def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
