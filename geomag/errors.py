@@ -4,7 +4,26 @@ A `GeoMagError` ends a command with exit code 2 and one message, without a trace
 Anything else is our fault and ends it with exit code 1.
 """
 
+import reprlib
 from dataclasses import dataclass
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 60, 60
+_SHOWN = 100
+
+
+def shown(value: object) -> str:
+    """How a value found in data stands in a message: short, whatever its size.
+
+    `repr` takes for ever on lists that hold each other many times, and refuses huge numbers.
+
+    >>> shown(["a"] * 1000), shown("x" * 1000)[-9:]
+    ("['a', 'a', 'a', 'a', 'a', 'a', ...]", "xxxxxxxx'")
+    """
+    try:
+        return _SHORT.repr(value)[:_SHOWN]
+    except ValueError:  # more digits than Python spells
+        return f"{type(value).__name__} with very many digits"
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 from geomag.config.schema import Profile
-from geomag.errors import ConfigError
+from geomag.errors import ConfigError, shown
 from geomag.io import value_digest
 
 PROFILES_DIR = Path(__file__).resolve().parent.parent / "profiles"
@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 def _build(cls: type, tree: Any, place: str) -> Any:
     if not isinstance(tree, dict):
-        raise ConfigError(place, f"{tree!r}", "a mapping of settings")
+        raise ConfigError(place, shown(tree), "a mapping of settings")
     hints = get_type_hints(cls)
     known = {f.name: f for f in fields(cls)}
     values: dict[str, Any] = {}
@@ -141,11 +141,11 @@ def _convert(hint: Any, value: Any, place: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin is Literal:
         if value not in args:
-            raise ConfigError(place, repr(value), f"one of {list(args)}")
+            raise ConfigError(place, shown(value), f"one of {list(args)}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(place, repr(value), "a list")
+            raise ConfigError(place, shown(value), "a list")
         kinds = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else list(args)
         if len(kinds) != len(value):
             raise ConfigError(place, f"{len(value)} values", f"{len(kinds)} values")
@@ -160,6 +160,8 @@ def _convert(hint: Any, value: Any, place: str) -> Any:
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(
-            place, f"{value!r} of type {type(value).__name__}", f"a value of type {hint.__name__}"
+            place,
+            f"{shown(value)} of type {type(value).__name__}",
+            f"a value of type {hint.__name__}",
         )
     return value

@@ -7,7 +7,7 @@ from typing import Literal
 
 from geomag.data.classes import AID_CLASSES, AID_COUNTS, RESISC45_CLASSES
 from geomag.data.readers.own import own_marker
-from geomag.errors import AnnotationError
+from geomag.errors import AnnotationError, shown
 from geomag.io import read_json
 
 SAMPLE_MARKER = "SAMPLE.json"
@@ -81,7 +81,7 @@ def expected_counts(benchmark: str, root: Path) -> Expected:
     counts = row.get("counts") if isinstance(row, dict) else None
     if not isinstance(counts, dict) or row.get("benchmark") != benchmark:
         raise AnnotationError(
-            str(marker), f"{row!r:.120}", f"the counts of {benchmark}", "draw the sample again"
+            str(marker), shown(row), f"the counts of {benchmark}", "draw the sample again"
         )
     folded: dict[str, int] = dict.fromkeys(published, 0)
     for split, count in counts.items():

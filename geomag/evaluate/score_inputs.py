@@ -5,16 +5,16 @@ One JSON object a line: ``{"id", "text", "masks": [RLE], "phrases": [str]}``; ot
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from geomag.data.benchmarks import Benchmark, Split, Task
 from geomag.data.records import Record
-from geomag.errors import PredictionError
+from geomag.errors import PredictionError, shown
 from geomag.geometry import Rle
 from geomag.io import read_jsonl, visible
-from geomag.metrics.masks import check_rle
+from geomag.rle import read_rle
 
 _KNOWN = frozenset({"id", "text", "masks", "phrases"})
 
@@ -125,7 +125,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
         place = f"{path}, line {number}"
         name = row.get("id")
         if isinstance(name, bool) or not isinstance(name, (str, int)):
-            raise PredictionError(f"{place}, id", repr(name), "the record's id as text")
+            raise PredictionError(f"{place}, id", shown(name), "the record's id as text")
         if str(name) in found:
             raise PredictionError(
                 place, f"a second prediction of id {str(name)!r}", "one line per id"
@@ -137,12 +137,12 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
 def _prediction(row: Mapping[str, Any], place: str) -> Prediction:
     text = row.get("text", "")
     if text is not None and not isinstance(text, str):
-        raise PredictionError(f"{place}, text", repr(text), "a string")
+        raise PredictionError(f"{place}, text", shown(text), "a string")
     masks, phrases = row.get("masks") or [], row.get("phrases") or []
     if not isinstance(masks, list) or not isinstance(phrases, list):
         raise PredictionError(f"{place}, masks and phrases", "not lists", "two lists")
     if not all(isinstance(phrase, str) for phrase in phrases):
-        raise PredictionError(f"{place}, phrases", repr(phrases), "a list of strings")
+        raise PredictionError(f"{place}, phrases", shown(phrases), "a list of strings")
     extra = {key: value for key, value in row.items() if key not in _KNOWN}
     return Prediction(_utf8(text or ""), tuple(masks), tuple(map(_utf8, phrases)), extra)
 
@@ -179,18 +179,28 @@ def join(
             f"{len(unknown)} ids that {benchmark.name} lacks, such as {', '.join(unknown[:3])}",
             "ids of the benchmark's records",
         )
-    found = tuple(predictions.get(record.id) for record in records)
+    found = [predictions.get(record.id) for record in records]
     if benchmark.task in (Task.REFERRING, Task.GCG):
-        for record, prediction in zip(records, found, strict=True):
-            for number, mask in enumerate(prediction.masks if prediction else (), start=1):
-                wrong = check_rle(mask, record.height, record.width)
-                if wrong:
-                    raise PredictionError(
-                        f"{place}, id {record.id}, mask {number}",
-                        wrong,
-                        f"an RLE of size [{record.height}, {record.width}]",
-                    )
-    return Joined(tuple(records), found)
+        found = [
+            _checked(prediction, record, place) if prediction and prediction.masks else prediction
+            for record, prediction in zip(records, found, strict=True)
+        ]
+    return Joined(tuple(records), tuple(found))
+
+
+def _checked(prediction: Prediction, record: Record, place: str) -> Prediction:
+    """The prediction with masks that C code may decode."""
+    masks = []
+    for number, mask in enumerate(prediction.masks, start=1):
+        try:
+            masks.append(read_rle(mask, record.height, record.width))
+        except ValueError as wrong:
+            raise PredictionError(
+                f"{place}, id {record.id}, mask {number}",
+                str(wrong),
+                f"an RLE of size [{record.height}, {record.width}]",
+            ) from wrong
+    return replace(prediction, masks=tuple(masks))
 
 
 def prediction_files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -1,7 +1,8 @@
 """Referring metrics against hand counts, Pillow, and a literal LAVT loop."""
 
+import json
 import math
-import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from geomag.geometry import encode_mask
-from geomag.metrics.masks import check_rle, iou_matrix, nearest_indices, resized, rle_runs
+from geomag.metrics.masks import iou_matrix, nearest_indices, resized
 from geomag.metrics.segmentation import (
     LAVT,
     LISA,
@@ -26,6 +27,9 @@ from geomag.metrics.segmentation import (
     precision_at,
     scores,
 )
+from geomag.rle import read_rle, rle_runs
+
+CASES = Path(__file__).parents[1] / "cases"
 
 # RRSIS-D protocol 4.4: A, B, C (empty prediction), D, E (both empty)
 FIVE = [Overlap(12, 20), Overlap(45, 50), Overlap(0, 4), Overlap(4, 8), Overlap(0, 0)]
@@ -212,12 +216,24 @@ def test_rle_runs_read_cocos_code():
     ],
 )
 def test_f17_broken_rle_is_named(rle, said):
+    with pytest.raises(ValueError, match=said):
+        read_rle(rle, 4, 5)
 
-    assert re.search(said, check_rle(rle, 4, 5))
+
+@pytest.mark.parametrize("size", [[4, 5], [4.0, 5.0]])
+def test_a_good_rle_passes(size):
+    rle = {"size": [4, 5], "counts": "5220003"}
+    assert read_rle({"size": size, "counts": "5220003"}, 4, 5) == rle
 
 
-def test_a_good_rle_passes():
-    assert check_rle({"size": [4, 5], "counts": "5220003"}, 4, 5) == ""
+def test_runs_whose_sum_wraps_to_the_image_are_refused():
+    case = json.loads((CASES / "rle_overflow.jsonl").read_text())["masks"][0]
+    with pytest.raises(ValueError, match="a run is longer than any image"):
+        read_rle(case, 448, 448)
+    # differences of 31 bits each: no single one is too long, their sums are
+    longest = "oooooo0" * 40  # 2^30 - 1, again and again
+    with pytest.raises(ValueError, match="a run that is longer than the image"):
+        read_rle({"size": [448, 448], "counts": longest}, 448, 448)
 
 
 def test_iou_matrix_equals_pixel_counts():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from geomag.errors import AnnotationError, UnsafePathError
+from geomag.errors import AnnotationError, UnsafePathError, shown
 
 T = TypeVar("T")
 
@@ -27,9 +27,7 @@ def field(row: Any, key: str, kind: type[T], *, place: str) -> T:
         raise AnnotationError(place, f"keys {sorted(map(str, row))}", f"a key {key!r}")
     value = row[key]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise AnnotationError(
-            f"{place}, {key}", f"{value!r:.80}", f"a value of type {kind.__name__}"
-        )
+        raise AnnotationError(f"{place}, {key}", shown(value), f"a value of type {kind.__name__}")
     return value
 
 
@@ -37,9 +35,13 @@ def number(value: Any, *, place: str) -> float:
     """A finite number, also one written as text; ``216,00``, NaN and blanks are refused."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     is_text = isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is not None
-    if not (is_number or is_text) or not math.isfinite(float(value)):
-        raise AnnotationError(place, f"{value!r:.80}", "a finite number with a decimal point")
-    return float(value)
+    try:
+        found = float(value) if is_number or is_text else math.nan
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise AnnotationError(place, shown(value), "a finite number with a decimal point")
+    return found
 
 
 def box_of(values: Sequence[Any], *, place: str) -> Box:

@@ -14,7 +14,7 @@ from geomag.data.readers.fields import field, file_stem
 from geomag.data.readers.masks import fill_polygons, polygon_points, rle_of
 from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
-from geomag.errors import AnnotationError
+from geomag.errors import AnnotationError, shown
 from geomag.geometry import Rle, encode_mask, mask_area
 from geomag.io import read_json, visible
 from geomag.seeds import seed_of
@@ -140,7 +140,7 @@ def _masks(row: Mapping[str, Any], info: ImageInfo, place: str) -> tuple[list[Rl
     for k, group in enumerate(field(row, key, list, place=place)):
         where = f"{place}, {key}[{k}]"
         if not isinstance(group, list) or not group:
-            raise AnnotationError(where, f"{group!r:.60}", "a list of polygons")
+            raise AnnotationError(where, shown(group), "a list of polygons")
         polygons = [polygon_points(polygon, place=where) for polygon in group]
         is_clipped |= any(
             not (0 <= x <= info.width and 0 <= y <= info.height)

@@ -8,54 +8,32 @@ from PIL import Image
 
 from geomag.data.images import MAX_PIXELS
 from geomag.data.readers.fields import field, number
-from geomag.errors import AnnotationError
+from geomag.errors import AnnotationError, shown
 from geomag.geometry import BoolMask, Rle, decode_mask, encode_mask
+from geomag.rle import read_rle
 
 
 def rle_of(value: Any, *, place: str) -> Rle:
     """A compressed COCO RLE whose runs fill its size exactly.
 
-    pycocotools decodes runs that are too short into whatever lay in memory, so they are
-    summed here first.
-
     Raises:
         AnnotationError: On a wrong size, wrong characters or runs that do not add up.
     """
     size = field(value, "size", list, place=place)
-    counts = field(value, "counts", str, place=place)
     if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
-        raise AnnotationError(f"{place}, size", f"{size}", "[height, width]")
+        raise AnnotationError(f"{place}, size", shown(size), "[height, width]")
     height, width = size
     if height * width > MAX_PIXELS:
         raise AnnotationError(f"{place}, size", f"{size}", f"at most {MAX_PIXELS:,} pixels")
-    runs = _runs(counts)
-    if runs is None or min(runs, default=0) < 0 or sum(runs) != height * width:
+    try:
+        return read_rle(value, height, width)
+    except ValueError as broken:
         raise AnnotationError(
-            f"{place}, counts",
-            "no runs" if runs is None else f"runs of {sum(runs)} pixels",
+            place,
+            str(broken),
             f"{height} x {width} = {height * width} pixels",
             "fetch the annotation file again",
-        )
-    return {"size": [height, width], "counts": counts}
-
-
-def _runs(counts: str) -> list[int] | None:
-    """Run lengths of COCO's text form: five bits a character, differences from the third run on."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64:
-            return None
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if bits & 0x20:
-            continue
-        if bits & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    return None if shift else runs
+        ) from broken
 
 
 def resized_nearest(rle: Rle, *, width: int, height: int) -> Rle:
@@ -72,12 +50,12 @@ def polygon_points(polygon: Any, *, place: str) -> list[tuple[int, int]]:
         AnnotationError: On no points, a point that is no pair, or a coordinate far off any image.
     """
     if not isinstance(polygon, list) or not polygon:
-        raise AnnotationError(place, f"{polygon!r:.60}", "a list of [x, y] points")
+        raise AnnotationError(place, shown(polygon), "a list of [x, y] points")
     points: list[tuple[int, int]] = []
     for position, point in enumerate(polygon):
         where = f"{place}, point {position}"
         if not isinstance(point, list) or len(point) != 2:
-            raise AnnotationError(where, f"{point!r:.60}", "[x, y]")
+            raise AnnotationError(where, shown(point), "[x, y]")
         x, y = (number(value, place=where) for value in point)
         if max(abs(x), abs(y)) > 32_767:
             raise AnnotationError(where, f"({x:g}, {y:g})", "pixel coordinates of the image")

@@ -87,16 +87,16 @@ def test_one_more_folder_around_the_tree_is_found(rrsis):
 @pytest.mark.parametrize(
     ("counts", "found"),
     [
-        ("5220003", "runs of 20 pixels"),
-        ("", "runs of 0 pixels"),
-        ("{{{", "no runs"),
-        ("522P", "no runs"),
-        ("522@", "runs of -5 pixels"),
+        ("5220003", "whose runs cover 20 pixels"),
+        ("", "whose runs cover 0 pixels"),
+        ("{{{", ".*outside COCO's alphabet"),
+        ("522P", ".*the last run is cut off"),
+        ("522@", "with a negative run"),
     ],
 )
 def test_f17_runs_that_do_not_fill_the_mask_are_refused(rrsis, counts, found):
     rrsis.instances["annotations"][0]["segmentation"] = [{"size": [20, 20], "counts": counts}]
-    with pytest.raises(AnnotationError, match=rf"annotation 7.*counts: {found}"):
+    with pytest.raises(AnnotationError, match=rf"annotation 7.*segmentation: a mask.*{found}"):
         read(rrsis)
 
 
