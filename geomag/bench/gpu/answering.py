@@ -10,7 +10,6 @@ import torch
 from geomag.bench.gpu.clock import fastest
 from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
 from geomag.bench.gpu.sections import Figures
-from geomag.data.prompts import frame
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.views import View
 from geomag.model.geomag import GeoMag, Query
@@ -94,7 +93,7 @@ def plain_loop(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], new_tokens: int)
         pixels = (cut(torch.from_numpy(image), View(None, side)) - mean) / std
         ids = [
             one
-            for word in vlm.ids(frame(text))
+            for word in vlm.prompt_ids(text)
             for one in (
                 [word] * vlm.llava.config.image_seq_length if word == vlm.image_id else [word]
             )
