@@ -1,16 +1,19 @@
-"""DVC's own version names, read or computed without importing it."""
+"""Names of versions: DVC's of data, read or computed without importing it; git's of code."""
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from geomag.errors import ToolError
-from geomag.io import file_digest
+from geomag.io import file_digest, value_digest
 from geomag.partial import is_partial
+
+PACKAGE = Path(__file__).parent
 
 
 def require_dvc(root: Path) -> None:
@@ -112,3 +115,47 @@ def locked_paths(root: Path) -> dict[str, str]:
             for entry in stage.get(part, []):
                 found[entry["path"]] = entry.get("md5", "")
     return found
+
+
+def stage_code(root: Path, stage: str) -> str:
+    """16 hex digits over the code that a stage depends on, as it lies on disk.
+
+    Args:
+        root: Project root; its ``dvc.yaml`` lists the stage's files and folders of ``geomag/``.
+            Where it has no such stage, the whole package counts.
+        stage: A stage without a template, such as ``train``.
+    """
+    path = root / "dvc.yaml"
+    tree = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    listed = tree.get("stages", {}).get(stage, {}).get("deps", [])
+    code = [dep for dep in listed if PurePosixPath(dep).parts[0] == PACKAGE.name]
+    places = [PACKAGE.parent / dep for dep in code or [PACKAGE.name]]
+    files = {
+        file.relative_to(PACKAGE.parent).as_posix(): file_digest(file)
+        for place in places
+        for file in (place.rglob("*") if place.is_dir() else [place])
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    return value_digest(files)
+
+
+def code_identity(root: Path, stage: str) -> dict[str, str]:
+    """``code``, the digest of `stage_code`, and ``commit``, where people find that code again."""
+    state = git_tags(root)
+    commit = state.get("git.commit", "none")[:12]
+    changed = " with uncommitted changes" if state.get("git.dirty") == "true" else ""
+    return {"code": stage_code(root, stage), "commit": commit + changed}
+
+
+def git_tags(root: Path) -> dict[str, str]:
+    """``git.commit`` that is checked out and ``git.dirty``; empty outside a repository."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    if not commit:
+        return {}
+    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
+    return {"git.commit": commit, "git.dirty": str(dirty).lower()}

@@ -3,7 +3,16 @@ import sys
 
 import pytest
 
-from geomag.versions import dataset_versions, path_md5, read_lock, tracked_tree, tree_md5
+from geomag import versions
+from geomag.versions import (
+    code_identity,
+    dataset_versions,
+    path_md5,
+    read_lock,
+    stage_code,
+    tracked_tree,
+    tree_md5,
+)
 from tests.geomag_dagster.toy import make_project
 
 pytestmark = pytest.mark.integration
@@ -53,3 +62,45 @@ def test_the_version_of_the_whole_is_in_the_pointer(project):
         "a/x",
         "aid/labels.txt",
     ]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of three files, of which the stage `train` names one and a folder."""
+    for file in ("train/loop.py", "train/__pycache__/loop.pyc", "io.py", "released/weights"):
+        path = tmp_path / "geomag" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file)
+    deps = ["data/a", "geomag/released", "geomag/train/loop.py"]
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{cmd: true, deps: {deps}}}}}")
+    monkeypatch.setattr(versions, "PACKAGE", tmp_path / "geomag")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("edited", "stage", "changes"),
+    [
+        ("geomag/train/loop.py", "train", True),
+        ("geomag/released/weights", "train", True),
+        ("geomag/io.py", "train", False),
+        ("geomag/train/__pycache__/loop.pyc", "train", False),
+        ("geomag/io.py", "of no dvc.yaml", True),
+        ("geomag/train/__pycache__/loop.pyc", "of no dvc.yaml", False),
+    ],
+)
+def test_the_digest_of_a_stages_code_follows_the_files_it_names(package, edited, stage, changes):
+    before = stage_code(package, stage)
+    (package / edited).write_text("edited")
+    assert (stage_code(package, stage) != before) is changes
+
+
+def test_an_identity_of_code_says_at_which_commit_it_is_found(package):
+    assert code_identity(package, "train")["commit"] == "none"
+    git = ["git", "-C", str(package), "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    at = head.stdout[:12]
+    assert code_identity(package, "train")["commit"] == at
+    (package / "geomag" / "io.py").write_text("edited")
+    assert code_identity(package, "train")["commit"] == f"{at} with uncommitted changes"

@@ -48,7 +48,7 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     from geomag.evaluate.champion import Registration, run_gate
     from geomag.evaluate.score_tools import Tools
     from geomag.serve.package import log_package
-    from geomag.tracking.runs import git_tags
+    from geomag.versions import git_tags
 
     settings, root = load_profile(profile), project_root()
 

@@ -21,7 +21,7 @@ def trace(
     from geomag.evaluate.trace import trace as follow
     from geomag.io import write_json
     from geomag.tracking.lineage import find_runs
-    from geomag.tracking.runs import git_tags
+    from geomag.versions import git_tags
 
     root = project_root()
     finder = (lambda *of: find_runs(root, *of)) if runs else None

@@ -55,6 +55,7 @@ def base(
     from geomag.packaged import RELEASED, local_folder
     from geomag.tracking import run
     from geomag.train.base import make_base
+    from geomag.versions import code_identity
 
     settings, root = load_profile(profile), project_root()
     out = root / "artifacts" / "models" / "base"
@@ -64,7 +65,8 @@ def base(
     typer.echo(profile_text(settings))
     tracking = run(stage="base", params=flat_params(settings), root=root)
     with tracking as tracked, stopping_quietly():
-        rows = make_base(settings, out, root / "work" / "base", log=typer.echo)
+        code = code_identity(root, "base")
+        rows = make_base(settings, out, root / "work" / "base", code=code, log=typer.echo)
         for row in rows:
             prefix = f"{row['job']}.{row['phase']}"
             values = {f"{prefix}.{k}": float(v) for k, v in row.items() if isinstance(v, float)}
@@ -77,11 +79,12 @@ def model(profile: Profile = None) -> None:
     from geomag.cli.settings import prepare
     from geomag.config import flat_params, profile_text
     from geomag.tracking import run
-    from geomag.train.model import train_model
-    from geomag.versions import path_md5
+    from geomag.train.model import identity, train_model
+    from geomag.versions import code_identity, path_md5
 
     settings, root = prepare(profile)
     typer.echo(profile_text(settings))
+    inputs = identity(settings, root, code_identity(root, "train"))
     tracking = run(stage="train", params=flat_params(settings), root=root)
     with tracking as tracked, stopping_quietly():
 
@@ -90,14 +93,7 @@ def model(profile: Profile = None) -> None:
             typer.echo(f"train {step}/{settings.train.steps}  {shown}")
             tracked.log_metrics(means, step=step)
 
-        digests = train_model(
-            settings,
-            data=root / "data",
-            artifacts=root / "artifacts",
-            work=root / "work" / "train",
-            log=typer.echo,
-            on_metrics=on_metrics,
-        )
+        digests = train_model(settings, root, inputs=inputs, log=typer.echo, on_metrics=on_metrics)
         for part in ("adapter", "decoder"):
             md5 = path_md5(root / "artifacts" / "models" / part)
             tracked.log_part(part, md5=md5, params=flat_params(settings))

@@ -70,7 +70,7 @@ def trace(
     Args:
         cell_id: ``table/benchmark/split/arm/metric``.
         root: Project root.
-        code: The commit that is checked out (`geomag.tracking.runs.git_tags`).
+        code: The commit that is checked out (`geomag.versions.git_tags`).
         find_runs: Asks the tracker; None leaves the runs out.
 
     Raises:

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ from geomag.config import project_root
 from geomag.io import value_digest, write_json
 from geomag.tracking.spool import Entry, Spool
 from geomag.tracking.store import KEY, Store, TrackerDownError
+from geomag.versions import git_tags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -248,20 +248,6 @@ def _context_tags(root: Path) -> dict[str, str]:
         if value := os.environ.get(variable):
             tags[tag] = value
     return tags
-
-
-def git_tags(root: Path) -> dict[str, str]:
-    """The commit that is checked out, and whether tracked files differ from it."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-    commit = git("rev-parse", "HEAD")
-    if not commit:
-        return {}
-    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
-    return {"git.commit": commit, "git.dirty": str(dirty).lower()}
 
 
 def _remember(root: Path, current: Run, stage: str) -> None:

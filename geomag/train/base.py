@@ -6,8 +6,10 @@ and a thread each; the bits do not depend on how many cores there are.
 
 import json
 import multiprocessing
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.errors import ConfigError
-from geomag.io import value_digest
+from geomag.errors import ConfigError, ResumeError
+from geomag.io import read_jsonl
 from geomag.model.sam2_parts import Sam2Parts, normalise, settle_neck
 from geomag.model.tiny import tiny_llava
 from geomag.model.tokenizer import load_tokenizer, train_tokenizer
@@ -30,24 +32,29 @@ from geomag.train.base_reading import Reading
 from geomag.train.base_sam import PointSegmentation
 from geomag.train.base_scenes import BaseScene, corpus, draw_base_scene
 from geomag.train.base_vlm import Lessons, Questions, Recall
-from geomag.train.checkpoint import checkpoint_folder
+from geomag.train.checkpoint import checkpoint_folder, identity_digest
 from geomag.train.loop import LoopSettings, Stopped, train
 
 Log = Callable[[str], None]
 TOKENIZER_SCENES = 600
 SAM_SCENES = 2400
 MEASURED = 32
-STOPPED = 75
-"""Exit code of a job that saved its state when asked to stop."""
+JOBS = ("vlm", "sam")
+METRICS = "metrics.jsonl"
+STOPPED, REFUSED = 75, 76
+"""Exit codes of a job that saved its state when asked to stop, and of one that may not resume."""
 
 
-def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict[str, Any]]:
-    """Leave the base models at ``out``.
+def make_base(
+    profile: Profile, out: Path, work: Path, *, code: Mapping[str, str], log: Log
+) -> list[dict[str, Any]]:
+    """Leave the base models at ``out``; the resumable state goes when they are there.
 
     Args:
         profile: Pins ``vlm.path`` and ``encoder.path`` if they are set, else trains.
         out: Output folder, replaced in one rename.
         work: Folder of resumable state.
+        code: Of the stage (`geomag.versions.code_identity`).
         log: Takes progress lines.
 
     Returns:
@@ -55,6 +62,7 @@ def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict
 
     Raises:
         ConfigError: If one of the two is pinned and the other is not.
+        ResumeError: If ``work`` holds what other code has trained of it.
         Stopped: After a signal, with the state saved.
     """
     if profile.vlm.path and profile.encoder.path:
@@ -65,47 +73,68 @@ def make_base(profile: Profile, out: Path, work: Path, *, log: Log) -> list[dict
         raise ConfigError(
             lacking, "empty, though the other model is pinned", remedy="pin both, or train both"
         )
-    context = multiprocessing.get_context("spawn")
-    jobs = [
-        context.Process(target=_run_job, args=(name, profile, work / name))
-        for name in ("vlm", "sam")
-    ]
-    for job in jobs:
-        job.start()
-    try:
-        for job in jobs:
-            job.join()
-    finally:
-        for job in jobs:
-            if job.is_alive():
-                job.terminate()
-                job.join()
-    codes = [job.exitcode for job in jobs]
-    if any(code not in (0, STOPPED) for code in codes):
-        raise RuntimeError(f"base training failed with exit codes {codes}; its words are above")
-    if any(codes):
-        raise Stopped("base training stopped; run again to resume")
+    _train_side_by_side(profile, work, code)
     vlm = _untrained_vlm(profile, load_tokenizer(work / "vlm" / "tokenizer"))
     vlm.llava.load_state_dict(torch.load(work / "vlm" / "weights.pt", weights_only=True))
     sam = sample_encoder(profile)
     sam.load_state_dict(torch.load(work / "sam" / "weights.pt", weights_only=True))
+    rows = [row for name in JOBS for row in _metrics(work / name)]
     log(f"base models {save_base(out, vlm, sam)}")
-    return [
-        {"job": name, **json.loads(line)}
-        for name in ("vlm", "sam")
-        for line in (work / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    for name in JOBS:
+        shutil.rmtree(work / name)
+    return rows
+
+
+def _train_side_by_side(profile: Profile, work: Path, code: Mapping[str, str]) -> None:
+    """Run both jobs to their ends, a process each."""
+    context = multiprocessing.get_context("spawn")
+    refusals = context.SimpleQueue()
+    jobs = [
+        context.Process(target=_run_job, args=(name, profile, work / name, dict(code), refusals))
+        for name in JOBS
     ]
+    for job in jobs:
+        job.start()
+    try:
+        while (alive := [job for job in jobs if job.is_alive()]) and refusals.empty():
+            connection.wait([job.sentinel for job in alive])
+    finally:
+        for job in jobs:
+            if job.is_alive():
+                job.terminate()
+            job.join()
+    codes = [job.exitcode for job in jobs]
+    if REFUSED in codes:
+        place, found, wanted = refusals.get()
+        remedy = f"go back to that code to resume, or remove {work} to start over"
+        raise ResumeError(place, found, wanted, remedy)
+    if any(code not in (0, STOPPED) for code in codes):
+        raise RuntimeError(f"base training failed with exit codes {codes}; its words are above")
+    if any(codes):
+        raise Stopped("base training stopped; run again to resume")
 
 
-def _run_job(name: str, profile: Profile, work: Path) -> None:
+def _run_job(
+    name: str, profile: Profile, work: Path, code: Mapping[str, str], refusals: Any
+) -> None:
     """One process: train one model to the end, or save and leave with `STOPPED`."""
     torch.set_num_threads(1)
     work.mkdir(parents=True, exist_ok=True)
     try:
-        {"vlm": _train_vlm, "sam": _train_sam}[name](profile, work)
+        {"vlm": _train_vlm, "sam": _train_sam}[name](profile, work, code)
     except Stopped as stopped:
         print(f"{name}: {stopped}", flush=True)  # noqa: T201 - the process's own last words
         raise SystemExit(STOPPED) from None
+    except ResumeError as refused:
+        refusals.put((refused.place, refused.found, refused.wanted))
+        raise SystemExit(REFUSED) from None
+
+
+def _metrics(work: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a job's phases; of a step that was done again after a stop, the last."""
+    for path in sorted(work.glob(f"*-*/{METRICS}")):
+        rows = {row["step"]: row for row in read_jsonl(path)}
+        yield from ({"job": work.name, **row} for row in rows.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +149,7 @@ class Phase:
     """Share of ``base.lr``."""
 
 
-def _train_vlm(profile: Profile, work: Path) -> None:
+def _train_vlm(profile: Profile, work: Path, code: Mapping[str, str]) -> None:
     config = profile.base
     side = profile.vlm.image_px
     scenes = [
@@ -145,7 +174,7 @@ def _train_vlm(profile: Profile, work: Path) -> None:
     for phase in (phase for phase in phases if phase.steps):
         if phase.job is lessons:
             _name_what_is_seen(vlm)
-        before = _fit(phase, profile, work, before)
+        before = _fit(phase, profile, work, {**code, "before": before})
     torch.save(vlm.llava.state_dict(), work / "weights.pt")
 
 
@@ -155,7 +184,7 @@ def _name_what_is_seen(vlm: Vlm) -> None:
     vlm.llava.lm_head.weight.copy_(vlm.llava.get_input_embeddings().weight)
 
 
-def _train_sam(profile: Profile, work: Path) -> None:
+def _train_sam(profile: Profile, work: Path, code: Mapping[str, str]) -> None:
     config = profile.base
     scenes = [
         draw_base_scene(config.seed + 1, i, vlm_px=32, encoder_px=profile.encoder.image_px)
@@ -163,11 +192,11 @@ def _train_sam(profile: Profile, work: Path) -> None:
     ]
     sam = sample_encoder(profile)
     look = Phase("look", _dense_sam(sam, scenes, config.seed), config.sam_look_steps, 8)
-    before = _fit(look, profile, work, "")
+    before = _fit(look, profile, work, code)
     first = np.stack([scene.segmentation.image for scene in scenes[:MEASURED]])
     settle_neck(sam, normalise(torch.from_numpy(first).permute(0, 3, 1, 2).float() / 255))
     points = PointSegmentation(sam, [s.segmentation for s in scenes], seed=config.seed)
-    _fit(Phase("points", points, config.sam_steps, 8), profile, work, before)
+    _fit(Phase("points", points, config.sam_steps, 8), profile, work, {**code, "before": before})
     torch.save(sam.state_dict(), work / "weights.pt")
 
 
@@ -220,14 +249,15 @@ def _dense_sam(sam: Sam2Parts, scenes: list[BaseScene], seed: int) -> DensePretr
     )
 
 
-def _fit(phase: Phase, profile: Profile, work: Path, before: str) -> str:
+def _fit(phase: Phase, profile: Profile, work: Path, inputs: Mapping[str, str]) -> str:
     """One phase with its own checkpoints; a finished phase is only reloaded.
 
     Args:
         phase: What to train, and how long.
         profile: Settings.
         work: The model's folder of resumable state.
-        before: What the phase before returned; a change there starts this one afresh.
+        inputs: The stage's code, and what the phase before returned; a change there starts this
+            one afresh.
 
     Returns:
         A digest of everything that decided the phase's outcome.
@@ -249,16 +279,17 @@ def _fit(phase: Phase, profile: Profile, work: Path, before: str) -> str:
         "scenes": f"{config.n_scenes} of seed {config.seed}",
         "alignment": str(config.alignment),
         "phase": json.dumps({"name": phase.name, **asdict(settings)}),
-        "before": before,
+        **inputs,
     }
+    checkpoints = checkpoint_folder(work, phase.name, identity)
+    checkpoints.mkdir(exist_ok=True)
 
     def log(step: int, means: dict[str, float]) -> None:
         shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
         print(f"{work.name} {phase.name} {step}/{phase.steps}  {shown}", flush=True)  # noqa: T201
         row = {"phase": phase.name, "step": step, **{k: round(v, 6) for k, v in means.items()}}
-        with (work / "metrics.jsonl").open("a", encoding="utf-8") as out:
+        with (checkpoints / METRICS).open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
 
-    checkpoints = checkpoint_folder(work, phase.name, identity)
     train(phase.job, settings, checkpoints=checkpoints, identity=identity, log=log)
-    return value_digest(identity)
+    return identity_digest(identity)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,35 @@ from geomag.io import value_digest, write_json
 from geomag.partial import partial_folder
 
 MARKER = "complete.json"
+CODE, COMMIT = "code", "commit"
+"""Keys of an identity: the digest of the code, and the commit where people find it
+(`geomag.versions.code_identity`)."""
 
 
-def checkpoint_folder(work: Path, name: str, identity: dict[str, str]) -> Path:
+def checkpoint_folder(work: Path, name: str, identity: Mapping[str, str]) -> Path:
     """Where a run of this identity keeps its state; folders of other identities are removed.
 
     So a change of settings or data starts afresh, and the same command after a stop resumes.
+
+    Raises:
+        ResumeError: If updates were made on the same settings and data by other code: nothing is
+            removed, for the run may be worth going back to that code.
     """
-    chosen = work / f"{name}-{value_digest(identity)}"
-    for other in work.glob(f"{name}-*"):
-        if other != chosen:
-            shutil.rmtree(other)
+    chosen = work / f"{name}-{identity_digest(identity)}"
+    others = [folder for folder in work.glob(f"{name}-*") if folder != chosen]
+    for other in others:
+        if newest := latest_checkpoint(other):
+            made = _marker(newest)["identity"]
+            if _differing(made, identity) == [CODE]:
+                raise _of_other_code(newest, made, identity)
+    for other in others:
+        shutil.rmtree(other)
     return chosen
+
+
+def identity_digest(identity: Mapping[str, str]) -> str:
+    """16 hex digits over all that decides the weights; the commit's name does not."""
+    return value_digest({key: value for key, value in identity.items() if key != COMMIT})
 
 
 def save_checkpoint(
@@ -35,7 +53,7 @@ def save_checkpoint(
     update: int,
     parameters: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    identity: dict[str, str],
+    identity: Mapping[str, str],
 ) -> Path:
     """Write ``root/update-N`` under a temporary name, marker last, rename, then drop older ones.
 
@@ -55,7 +73,7 @@ def save_checkpoint(
         tensors = _optimizer_tensors(optimizer, list(parameters))
         save_file(tensors, temporary / "optimizer.safetensors")
         _sync(temporary)
-        write_json(temporary / MARKER, {"update": update, "identity": identity})
+        write_json(temporary / MARKER, {"update": update, "identity": dict(identity)})
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
     for older in sorted(root.glob("update-*"))[:-2]:
@@ -74,20 +92,17 @@ def load_checkpoint(
     *,
     parameters: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    identity: dict[str, str],
+    identity: Mapping[str, str],
 ) -> int:
     """Restore tensors and optimizer in place; returns the updates done.
 
     Raises:
-        ResumeError: If the checkpoint was made from other settings, data or parameter names.
+        ResumeError: If the checkpoint was made from other settings, data, code or parameter names.
     """
-    marker: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    if marker["identity"] != identity:
-        changed = sorted(
-            k
-            for k in {*identity, *marker["identity"]}
-            if marker["identity"].get(k) != identity.get(k)
-        )
+    marker = _marker(folder)
+    if changed := _differing(marker["identity"], identity):
+        if changed == [CODE]:
+            raise _of_other_code(folder, marker["identity"], identity)
         raise ResumeError(
             str(folder),
             f"made from other {', '.join(changed)}",
@@ -103,6 +118,29 @@ def load_checkpoint(
             tensor.copy_(saved[name])
     _restore_optimizer(optimizer, list(parameters), load_file(folder / "optimizer.safetensors"))
     return int(marker["update"])
+
+
+def _marker(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+
+
+def _differing(made: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """Keys whose values differ, but for the commit's name."""
+    return sorted(k for k in {*made, *wanted} - {COMMIT} if made.get(k) != wanted.get(k))
+
+
+def _of_other_code(folder: Path, made: Mapping[str, str], wanted: Mapping[str, str]) -> ResumeError:
+    """The refusal to go on with weights that would belong to no commit."""
+
+    def named(identity: Mapping[str, str]) -> str:
+        return f"code {identity[CODE]} of commit {identity.get(COMMIT, 'unknown')}"
+
+    return ResumeError(
+        str(folder),
+        f"made by {named(made)}",
+        f"{named(wanted)}, which is what would run now",
+        f"go back to that code to resume, or remove {folder.parent.parent} to start over",
+    )
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ update continues to the same bits.
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ def train(
     settings: LoopSettings,
     *,
     checkpoints: Path,
-    identity: dict[str, str],
+    identity: Mapping[str, str],
     log: Callable[[int, dict[str, float]], None],
 ) -> None:
     """Train to ``settings.steps`` updates, from the newest checkpoint if there is one.

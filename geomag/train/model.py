@@ -1,6 +1,7 @@
 """The train stage: all training benchmarks, jointly, to ``adapter`` and ``decoder``."""
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, Seen, asked_together, prepare
 from geomag.train.side_by_side import forked_map, processes_for
 from geomag.train.windows import drawn_looks
+from geomag.versions import path_md5
 
 AT_A_TIME = 64
 """Records whose images are in memory."""
@@ -35,23 +37,25 @@ TEXT_TOKENS = 64
 
 def train_model(
     profile: Profile,
+    root: Path,
     *,
-    data: Path,
-    artifacts: Path,
-    work: Path,
+    inputs: Mapping[str, str],
     log: Callable[[str], None],
     on_metrics: Callable[[int, dict[str, float]], None],
 ) -> dict[str, str]:
     """Train and leave ``artifacts/models/adapter`` and ``decoder``; returns their digests.
 
+    The resumable state goes when they are there: a stage that runs again trains again.
+
     Args:
         profile: All settings; ``train.arm: plain`` trains without MagCrop.
-        data: Folder of the benchmarks.
-        artifacts: Folder of the stages' outputs.
-        work: Resumable state, outside any output.
+        root: Project root: ``data``, ``artifacts`` and, for resumable state, ``work``.
+        inputs: All that decides the weights (`identity`); state of others is not resumed.
         log: Takes progress lines.
         on_metrics: Takes (updates done, means).
     """
+    data, artifacts = root / "data", root / "artifacts"
+    checkpoints = checkpoint_folder(root / "work" / "train", "joint", inputs)
     torch.manual_seed(seed_of(profile.train.seed, "fresh parts"))
     model = untrained(artifacts / "models", profile)
     samples = all_samples(model, profile, data=data, artifacts=artifacts, log=log)
@@ -84,19 +88,21 @@ def train_model(
     )
     model.train()
     model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
-    inputs = identity(profile, artifacts)
-    train(
-        job,
-        settings,
-        checkpoints=checkpoint_folder(work, "joint", inputs),
-        identity=inputs,
-        log=on_metrics,
-    )
-    return save_trained(model.eval(), artifacts / "models")
+    train(job, settings, checkpoints=checkpoints, identity=inputs, log=on_metrics)
+    digests = save_trained(model.eval(), artifacts / "models")
+    shutil.rmtree(checkpoints)
+    return digests
 
 
-def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
-    """Digests that a checkpoint must share to be resumed: settings, base, records, heatmaps."""
+def identity(profile: Profile, root: Path, code: Mapping[str, str]) -> dict[str, str]:
+    """All that decides the weights, as digests that a checkpoint must share to be resumed.
+
+    Args:
+        profile: All settings.
+        root: Project root; every file of the benchmarks that train is read.
+        code: Of the stage (`geomag.versions.code_identity`).
+    """
+    data, artifacts = root / "data", root / "artifacts"
     names = [b.name for b in BENCHMARKS.values() if b.trains]
     records = [file_digest(artifacts / "records" / n / "records.jsonl") for n in names]
     maps = [
@@ -105,8 +111,10 @@ def identity(profile: Profile, artifacts: Path) -> dict[str, str]:
     return {
         "settings": profile_digest(profile),
         "base": sealed(artifacts / "models" / "base")["digest"],
+        "data": value_digest([path_md5(data / name) for name in names]),
         "records": value_digest(records),
         "heatmaps": value_digest(maps),
+        **code,
     }
 
 

@@ -53,6 +53,25 @@ class Project:
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
 
+    def failing(self, *arguments: str) -> tuple[int, str]:
+        """Run our interpreter where it must not succeed; returns its exit code and its words."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0, done.stdout[-4000:]
+        return done.returncode, done.stderr
+
+    def git(self, *arguments: str) -> str:
+        """What a git command prints."""
+        git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
+        command = [*git, "-C", str(self.root), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, not waited for; its output is a pipe of lines."""
         return subprocess.Popen(

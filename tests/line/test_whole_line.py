@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -22,28 +21,10 @@ from geomag_dagster.dvc import DvcResource
 from geomag_dagster.metadata import arms_of
 from geomag_dagster.naming import asset_key
 from geomag_dagster.stages import Stage, read_stages
-from tests.line.project import Project, make_project
+from tests.line.project import Project
 
 pytestmark = pytest.mark.integration
 TRAIN = ("-m", "geomag", "train", "model")
-
-
-@pytest.fixture(scope="session")
-def line(tmp_path_factory) -> Project:
-    """A project on which the one command has run once; tests that change it take a copy."""
-    project = make_project(tmp_path_factory.mktemp("line") / "geomag")
-    code = "import geomag, geomag_dagster; print(geomag.__file__, geomag_dagster.__file__)"
-    for place in project.python("-c", code).split():
-        assert Path(place).is_relative_to(project.root), "the clone's code must be what runs"
-    steps = project.run_line()
-    assert set(steps.values()) == {"done"}
-    assert len(steps) == len(read_stages(project.root))
-    return project
-
-
-@pytest.fixture
-def copy(line, tmp_path) -> Project:
-    return line.copy(tmp_path / "geomag")
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
@@ -123,7 +104,6 @@ def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
 def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
     models = copy.root / "artifacts" / "models"
     undisturbed = {part: sealed(models / part)["digest"] for part in ("adapter", "decoder")}
-    shutil.rmtree(copy.root / "work" / "train")
     for part in undisturbed:
         shutil.rmtree(models / part)
     training = copy.start(*TRAIN)

@@ -6,7 +6,7 @@ import torch
 
 from geomag.config import load_profile, override
 from geomag.data.draw.scene import draw_objects
-from geomag.errors import ConfigError
+from geomag.errors import ConfigError, ResumeError
 from geomag.seeds import generator
 from geomag.train.base import make_base
 from geomag.train.base_dense import (
@@ -141,41 +141,54 @@ def test_a_few_updates_lower_the_loss(scenes, job):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.integration
-def test_the_base_stage_gives_the_same_bytes_and_only_reloads_what_is_done(tmp_path):
-    profile = override(
+CODE = {"code": "c0de", "commit": "1111aaaa"}
+
+
+def smallest(**base):
+    """Base models of a few thousand weights, three updates a phase."""
+    steps = ("steps", "look_steps", "read_steps", "question_steps", "recall_steps")
+    settings = dict.fromkeys((*steps, "sam_look_steps", "sam_steps"), 3)
+    vlm = {"image_px": 56, "vision_width": 32, "text_width": 32}
+    return override(
         load_profile("sample"),
-        vlm={
-            "path": "",
-            "image_px": 56,
-            "vision_width": 32,
-            "text_width": 32,
-            "vision_layers": 2,
-            "text_layers": 2,
-        },
+        vlm={"path": "", "vision_layers": 2, "text_layers": 2, **vlm},
         encoder={"path": "", "image_px": 64, "neck_width": 32},
-        base={
-            "n_scenes": 12,
-            "steps": 3,
-            "look_steps": 3,
-            "read_steps": 3,
-            "question_steps": 3,
-            "recall_steps": 3,
-            "sam_look_steps": 3,
-            "sam_steps": 3,
-            "batch": 4,
-        },
+        base={"n_scenes": 12, "batch": 4, **settings, **base},
     )
-    lines: list[str] = []
-    rows = make_base(profile, tmp_path / "a", tmp_path / "work", log=lines.append)
-    assert {row["job"] for row in rows} == {"vlm", "sam"}
-    make_base(profile, tmp_path / "b", tmp_path / "work", log=lines.append)  # all phases done
-    make_base(profile, tmp_path / "c", tmp_path / "other", log=lines.append)
-    digests = [(tmp_path / n / "complete.json").read_text() for n in "abc"]
-    assert digests[0] == digests[1] == digests[2]
+
+
+@pytest.mark.integration
+def test_the_base_stage_gives_the_same_bytes_and_leaves_no_state(tmp_path):
+    work = tmp_path / "work"
+    for name in "ab":
+        rows = make_base(smallest(), tmp_path / name, work, code=CODE, log=print)
+        assert {row["job"] for row in rows} == {"vlm", "sam"}
+        assert [row["step"] for row in rows if row["phase"] == "points"] == [1, 2, 3]
+        assert list(work.iterdir()) == []
+    digests = [(tmp_path / n / "complete.json").read_text() for n in "ab"]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.integration
+def test_what_other_code_has_trained_is_refused_and_the_same_code_goes_on_from_it(tmp_path):
+    work, no_folder = tmp_path / "work", tmp_path / "file"
+    no_folder.write_text("the base cannot be written below this")
+    with pytest.raises(NotADirectoryError):
+        make_base(smallest(), no_folder / "base", work, code=CODE, log=print)
+    edited = {"code": "ed17", "commit": "2222bbbb"}
+    with pytest.raises(ResumeError, match=f"1111aaaa.*2222bbbb.*or remove {work} to start over"):
+        make_base(smallest(), tmp_path / "edited", work, code=edited, log=print)
+    assert not (tmp_path / "edited").exists()
+    last = work / "vlm" / "weights.pt"
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("update-*/*")}
+    last.unlink()
+    with pytest.raises(NotADirectoryError):
+        make_base(smallest(), no_folder / "base", work, code=CODE, log=print)
+    assert last.is_file()
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("update-*/*")} == before
 
 
 def test_a_pinned_model_beside_one_to_be_trained_is_refused(tmp_path):
     profile = override(load_profile("sample"), encoder={"path": ""})
     with pytest.raises(ConfigError, match=r"encoder\.path: empty.*pin both, or train both"):
-        make_base(profile, tmp_path / "out", tmp_path / "work", log=print)
+        make_base(profile, tmp_path / "out", tmp_path / "work", code=CODE, log=print)

@@ -12,7 +12,7 @@ import torch
 
 from geomag.errors import ResumeError
 from geomag.seeds import generator
-from geomag.train.checkpoint import latest_checkpoint
+from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint
 from geomag.train.loop import LoopSettings, Stopped, learning_rate, train
 
 
@@ -78,6 +78,51 @@ def test_a_checkpoint_of_other_inputs_is_refused_with_what_changed(tmp_path):
         run(Line(), tmp_path, log=stop_after(3), log_every=1)
     with pytest.raises(ResumeError, match="made from other data"):
         run(Line(), tmp_path, identity={"data": "b"})
+
+
+HERE = {"data": "a", "code": "c0de", "commit": "1111aaaa"}
+
+
+def half_trained(work, identity=HERE):
+    folder = checkpoint_folder(work, "joint", identity)
+    with pytest.raises(Stopped):
+        run(Line(), folder, log=stop_after(3), log_every=1, identity=identity)
+    return folder
+
+
+def test_a_checkpoint_of_other_code_is_refused_with_both_commits_and_kept(tmp_path):
+    folder = half_trained(tmp_path)
+    edited = {"data": "a", "code": "ed17", "commit": "2222bbbb with uncommitted changes"}
+    with pytest.raises(ResumeError) as refused:
+        checkpoint_folder(tmp_path, "joint", edited)
+    assert str(refused.value) == (
+        f"{folder}/update-0000003: made by code c0de of commit 1111aaaa. Wanted: code ed17 of "
+        "commit 2222bbbb with uncommitted changes, which is what would run now. Remedy: go back "
+        f"to that code to resume, or remove {tmp_path} to start over"
+    )
+    assert latest_checkpoint(folder).name == "update-0000003"
+    with pytest.raises(ResumeError, match=r"of commit 1111aaaa\. Wanted: code ed17"):
+        run(Line(), folder, identity=edited)
+
+
+def test_the_same_code_at_another_commit_resumes(tmp_path):
+    folder = half_trained(tmp_path)
+    assert checkpoint_folder(tmp_path, "joint", {**HERE, "commit": "3333"}) == folder
+    run(Line(), folder, identity={**HERE, "commit": "3333"})
+
+
+def test_other_data_starts_afresh_whatever_the_code(tmp_path):
+    folder = half_trained(tmp_path)
+    other = checkpoint_folder(tmp_path, "joint", {**HERE, "data": "b", "code": "ed17"})
+    assert other != folder
+    assert not folder.exists()
+
+
+def test_where_nothing_was_trained_yet_other_code_may_start(tmp_path):
+    folder = half_trained(tmp_path)
+    (folder / "update-0000003" / "complete.json").unlink()
+    checkpoint_folder(tmp_path, "joint", {**HERE, "code": "ed17"})
+    assert not folder.exists()
 
 
 def test_f28_a_half_written_checkpoint_is_ignored(tmp_path):

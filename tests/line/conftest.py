@@ -1,0 +1,26 @@
+"""One project on which the whole line has run, for all tests of it."""
+
+from pathlib import Path
+
+import pytest
+
+from geomag_dagster.stages import read_stages
+from tests.line.project import Project, make_project
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory) -> Project:
+    """A project on which the one command has run once; tests that change it take a copy."""
+    project = make_project(tmp_path_factory.mktemp("line") / "geomag")
+    code = "import geomag, geomag_dagster; print(geomag.__file__, geomag_dagster.__file__)"
+    for place in project.python("-c", code).split():
+        assert Path(place).is_relative_to(project.root), "the clone's code must be what runs"
+    steps = project.run_line()
+    assert set(steps.values()) == {"done"}
+    assert len(steps) == len(read_stages(project.root))
+    return project
+
+
+@pytest.fixture
+def copy(line, tmp_path) -> Project:
+    return line.copy(tmp_path / "geomag")
