@@ -54,16 +54,16 @@ def test_every_asset_has_the_version_that_dvc_records(line):
     assert versions == line.locked_versions()
 
 
-def test_a_second_run_and_a_shell_find_nothing_to_do(line, record_property):
-    before, lock = line.dagster_versions(), (line.root / "dvc.lock").read_bytes()
-    assert set(line.run_line().values()) == {"current"}
-    assert line.dagster_versions() == before
+def test_a_second_run_and_a_shell_find_nothing_to_do(copy, record_property):
+    before, lock = copy.dagster_versions(), (copy.root / "dvc.lock").read_bytes()
+    assert set(copy.run_line().values()) == {"current"}
+    assert copy.dagster_versions() == before
     begun = time.monotonic()
-    printed = line.dvc("repro")
+    printed = copy.dvc("repro")
     record_property("seconds of a dvc repro with nothing to do", time.monotonic() - begun)
     assert "Data and pipelines are up to date" in printed
     assert "Running stage" not in printed
-    assert (line.root / "dvc.lock").read_bytes() == lock
+    assert (copy.root / "dvc.lock").read_bytes() == lock
 
 
 @pytest.mark.parametrize("benchmark", ["aid", "refsegrs"])
