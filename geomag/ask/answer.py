@@ -18,13 +18,13 @@ from geomag.ask.mask_file import Layers, painted, write_mask
 from geomag.ask.objects import find_objects
 from geomag.ask.objects_file import ObjectTable
 from geomag.ask.opening import opened
-from geomag.ask.reply import Arm, Reply
 from geomag.ask.scene import MAX_WHOLE_PIXELS, Scene, open_scene
 from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows
-from geomag.ask.wording import Prompt, read_prompt
 from geomag.errors import GeoMagError
 from geomag.geometry import PixelBox
+from geomag.inference.answer import Arm, Reply
+from geomag.inference.prompt import Prompt, read_prompt
 from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 
@@ -40,14 +40,14 @@ FILES = (MASK, *(name for name, _ in _WRITERS.values()), ANSWER)
 
 
 class Answering(Protocol):
-    """What a model does for a scene; `geomag.ask.asker.Asker` does it."""
+    """What a model does for a scene; `geomag.inference.pipeline.Pipeline` does it."""
 
     def identity(self) -> dict[str, Any]:
         """Digests that an answer depends on; ``model`` names the parts'."""
         ...
 
     def fit(self, prompt: Prompt) -> Prompt:
-        """The prompt cut to the model's room."""
+        """The prompt in the wording of training, cut to the model's room."""
         ...
 
     def ask(self, image: RgbImage, prompt: Prompt, *, arm: Arm = "magcrop") -> Reply:
@@ -131,7 +131,12 @@ def ask_image(
         identity = {
             **model.identity(),
             "image": {**scene.facts(), "sha256": folder.image_digest},
-            "prompt": {"given": words, "asked": prompt.text},
+            "prompt": {
+                "given": words,
+                "asked": prompt.text,
+                "task": prompt.task and prompt.task.value,
+                "task_confidence": round(prompt.task_confidence, 4),
+            },
             "arm": options.arm,
             "windows": "whole" if options.whole else windows,
         }

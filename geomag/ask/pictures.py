@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from geomag.ask.asker import Asker
-from geomag.ask.wording import read_prompt
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
+from geomag.inference.inspect import heat_share, probe_heat, target_token
+from geomag.inference.pipeline import Pipeline, Question
+from geomag.inference.prompt import read_prompt
 from geomag.io import atomic_path, write_json
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.quality import hottest_cell
@@ -22,53 +23,61 @@ _RAMP = np.array(
     [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], dtype=np.float64
 )
 """Five stops of the map `inferno`, dark to bright."""
+_NO_CROP = "MagCrop does not crop for this prompt."
 _OPACITY = 0.75
 """Of the hottest cell; a cell without heat shows the image as it is."""
 
 
-def magcrop_pictures(asker: Asker, image: RgbImage, words: str, out: Path) -> dict[str, Any]:
+def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path) -> dict[str, Any]:
     """Draw what MagCrop does with one image for one prompt; returns what ``probe.json`` holds.
 
     Args:
-        asker: The loaded model.
+        pipeline: The loaded model.
         image: ``uint8 [H, W, 3]``.
         words: The prompt as a person gave it.
         out: Gets `FILES`.
 
     A prompt at image level, or one that MagCrop leaves alone, is probed for the picture only.
     """
-    prompt = asker.fit(read_prompt(words))
-    looked = asker.look(image, prompt)
-    heat = looked.heat or asker.probe(image, prompt, Granularity.REGION)
+    prompt = pipeline.fit(read_prompt(words))
+    (prepared,) = pipeline.prepare([Question(image, prompt)])
+    heat = prepared.heat or probe_heat(pipeline, image, prompt, Granularity.REGION)
+    decision, look = prepared.decision, prepared.query.look
+    assert decision is not None  # the plain arm alone has none
     height, width = image.shape[:2]
     _save(out / FILES[0], overlay(image, heat.first))
-    _save(out / FILES[1], with_boxes(image, looked.boxes))
-    _save(out / FILES[2], looked.look.image)
-    level = looked.judgement.granularity
+    _save(out / FILES[1], with_boxes(image, prepared.boxes))
+    _save(out / FILES[2], look.image)
+    level = decision.granularity
     facts = {
-        **asker.identity(),
+        **pipeline.identity(),
         "prompt": {
             "given": words,
             "asked": prompt.text,
-            "probe": prompt.probe(asker.profile.prompt.probe),
+            "task": prompt.task and prompt.task.value,
+            "task_confidence": round(prompt.task_confidence, 4),
+            "probe": prompt.probe(pipeline.profile.prompt.probe),
         },
         "granularity": "none" if level is None else level.value,
-        "granularity_confidence": round(looked.judgement.confidence, 4),
-        "bypassed": looked.judgement.bypassed,
-        "target_token": asker.target(image, prompt),
-        "crop_boxes": [list(box.as_ints()) for box in looked.boxes],
-        "heat_share": round(asker.share(heat, image), 4),
+        "granularity_confidence": round(decision.confidence, 4),
+        "bypassed": decision.bypassed,
+        "target_token": target_token(pipeline, image, prompt),
+        "crop_boxes": [list(box.as_ints()) for box in prepared.boxes],
+        "heat_share": round(heat_share(pipeline, heat, image), 4),
         "hottest_cell": [round(v, 1) for v in hottest_cell(heat.first, width=width, height=height)],
-        "visual_tokens": looked.look.n_tokens(asker.profile.vlm.patch_px),
+        "visual_tokens": look.n_tokens(pipeline.profile.vlm.patch_px),
         "views": [
             {
                 "box": v.box and list(v.box.as_ints()),
                 "side_px": v.side_px,
-                "tokens": v.n_tokens(asker.profile.vlm.patch_px),
+                "tokens": v.n_tokens(pipeline.profile.vlm.patch_px),
             }
-            for v in looked.look.views
+            for v in look.views
         ],
-        "notes": [] if looked.heat or looked.boxes else ["MagCrop does not crop for this prompt."],
+        "notes": [
+            *prompt.notes,
+            *(() if prepared.heat or prepared.boxes else [_NO_CROP]),
+        ],
     }
     write_json(out / FILES[3], facts)
     return facts

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from geomag.ask.reply import Reply
 from geomag.ask.scene import Scene
 from geomag.errors import ResumeError
 from geomag.geometry import PixelBox
+from geomag.inference.answer import Reply
 from geomag.io import read_json, write_json
 from geomag.magcrop.compose import RgbImage
 

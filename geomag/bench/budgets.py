@@ -14,9 +14,9 @@ from geomag.bench.windows import Arm, Floats, run, with_settings
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
+from geomag.inference.probes import AttentionProbe, build_probe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
-from geomag.model.probes import AttentionProbe, build_probe
 
 GRIDS = (6, 8, 10, 12, 16, 20, 24)
 """Tokens a side whose squares are the budgets, up to the tower's own (protocol 10's, and two)."""

@@ -1,7 +1,7 @@
 """Which of two answers to keep: every margin and agreement, on answers that are asked for once.
 
-The profile's own probe finds the windows. What each rule of `geomag.model.choice` would have kept
-is then arithmetic, so `magcrop.answer_margin` and `magcrop.answer_agreement` are chosen on
+The profile's own probe finds the windows. What each rule of `geomag.inference.selection` would have
+kept is then arithmetic, so `magcrop.answer_margin` and `magcrop.answer_agreement` are chosen on
 validation records, over several trainings with ``geomag bench pool``.
 """
 
@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from geomag.bench.pool import paired, per_record
-from geomag.bench.windows import OPEN, ask, looks_through, score_of, wanted_of, with_settings
+from geomag.bench.windows import OPEN, ask, score_of, wanted_of, with_settings
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
+from geomag.inference.inputs import inputs_through
+from geomag.inference.probes import build_probe
+from geomag.inference.selection import select_answer
 from geomag.metrics.bootstrap import Resampling
-from geomag.model.choice import surer
 from geomag.model.geomag import GeoMag
 from geomag.model.look import plain_look
-from geomag.model.probes import build_probe
 
 MARGINS = (-0.05, -0.02, 0.0, 0.02, 0.05, 0.08)
 AGREEMENTS = (0.5, 0.6, 0.7, 0.8, 1.0)
@@ -80,11 +81,11 @@ def _asked(
         wanted = wanted_of(part, root, profile, level)
         plain = ask(model, wanted, [plain_look(w.image, profile) for w in wanted])
         found = probe.find(wanted)
-        through = ask(model, wanted, looks_through(wanted, found, profile))
+        through = ask(model, wanted, inputs_through(wanted, found, profile))
         for record, where, one, other in zip(part, found, plain, through, strict=True):
             scores = {id(answer): score_of(record, answer) for answer in (one, other)}
             window = other if where.boxes else one
-            kept = {rule: surer(one, window, **limits) for rule, limits in RULES.items()}
+            kept = {rule: select_answer(one, window, **limits) for rule, limits in RULES.items()}
             kept[ALWAYS] = window
             yield scores[id(one)], {rule: scores[id(answer)] for rule, answer in kept.items()}
         log(f"{start + len(part)} of {len(records)} records")

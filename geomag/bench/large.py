@@ -9,9 +9,9 @@ from geomag.bench.windows import OPEN, Arm, line, run, summary, with_settings
 from geomag.data.benchmarks import Granularity, Split
 from geomag.data.records import Record, read_records
 from geomag.data.sample.large import RECORDS, write_large
+from geomag.inference.probes import AttentionProbe, JointProbe, OracleProbe, RandomProbe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
-from geomag.model.probes import AttentionProbe, JointProbe, OracleProbe, RandomProbe
 
 LARGE = {"large_px": 2048, **OPEN}
 

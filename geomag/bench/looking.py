@@ -18,10 +18,10 @@ from geomag.data.benchmarks import Granularity
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
 from geomag.evaluate.predict import crop_quality
+from geomag.inference.probes import AttentionProbe
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
-from geomag.model.probes import AttentionProbe
 
 Floats = NDArray[np.float64]
 Change = tuple[str, str, Any]

@@ -22,26 +22,25 @@ from geomag.data.prompts import evaluation_prompt, probe_prompt
 from geomag.data.records import Record
 from geomag.evaluate.predict import crop_quality
 from geomag.geometry import decode_mask, encode_mask, union_of
-from geomag.metrics.bootstrap import Resampling
-from geomag.metrics.segmentation import overlap
-from geomag.model.choice import settle
-from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.large import settings_for
-from geomag.model.look import Look, magcrop_look, plain_look
-from geomag.model.probes import (
+from geomag.inference.inputs import inputs_through
+from geomag.inference.probes import (
     AttentionProbe,
-    Found,
     JointProbe,
     MaskProbe,
     OracleProbe,
+    ProbeRequest,
     RandomProbe,
-    Wanted,
     WindowProbe,
 )
+from geomag.inference.selection import resolve_answers
+from geomag.metrics.bootstrap import Resampling
+from geomag.metrics.segmentation import overlap
+from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.look import Look, plain_look
 
 OPEN = {"gate": 0.0, "mask_gate": 0.0}
 NEVER = 1.01
-"""A gate that no sureness passes."""
+"""A gate that no confidence passes."""
 Floats = NDArray[np.float64]
 
 
@@ -54,7 +53,7 @@ class Arm:
     """Its profile says how a window is used."""
     probe: WindowProbe
     gate: str = ""
-    """The setting that its sureness is held against; empty: none."""
+    """The setting that its confidence is held against; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Trial:
 
     scores: Floats
     """IoU, or 1 for the right words."""
-    sureness: Floats
+    confidence: Floats
     has_window: NDArray[np.bool_]
     crop_recall: Floats
     """NaN where a record has no target."""
@@ -132,11 +131,11 @@ def run(
 
 def wanted_of(
     records: Sequence[Record], root: Path, profile: Profile, granularity: Granularity
-) -> list[Wanted]:
+) -> list[ProbeRequest]:
     """What a probe is asked about each record, in the profile's words."""
     words = profile.prompt
     return [
-        Wanted(
+        ProbeRequest(
             image=image,
             prompt=evaluation_prompt(record, scene=words.scene, decimals=words.box_decimals),
             probe_prompt=probe_prompt(record, words.probe),
@@ -147,15 +146,7 @@ def wanted_of(
     ]
 
 
-def looks_through(wanted: Sequence[Wanted], found: Sequence[Found], profile: Profile) -> list[Look]:
-    """What the model sees through each window; the whole image where there is none."""
-    return [
-        magcrop_look(w.image, w.granularity, f.boxes, settings_for(w.image, profile), f.heat)
-        for w, f in zip(wanted, found, strict=True)
-    ]
-
-
-def ask(model: GeoMag, wanted: Sequence[Wanted], looks: Sequence[Look]) -> list[Answer]:
+def ask(model: GeoMag, wanted: Sequence[ProbeRequest], looks: Sequence[Look]) -> list[Answer]:
     """The model's answers about these looks, in order."""
     queries = [
         Query(look, w.prompt, *w.image.shape[:2]) for look, w in zip(looks, wanted, strict=True)
@@ -166,18 +157,20 @@ def ask(model: GeoMag, wanted: Sequence[Wanted], looks: Sequence[Look]) -> list[
 
 
 def _try(
-    arm: Arm, records: Sequence[Record], wanted: Sequence[Wanted], plain: Sequence[Answer]
+    arm: Arm, records: Sequence[Record], wanted: Sequence[ProbeRequest], plain: Sequence[Answer]
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
-    looks = looks_through(wanted, found, arm.model.profile)
+    looks = inputs_through(wanted, found, arm.model.profile)
     rows = []
     known = [replace(one, plain=answer) for one, answer in zip(found, plain, strict=True)]
     most = arm.model.profile.predict.max_new_tokens
-    answers = settle(arm.model, ask(arm.model, wanted, looks), known, _known, max_new_tokens=most)
+    answers = resolve_answers(
+        arm.model, ask(arm.model, wanted, looks), known, _known, max_new_tokens=most
+    )
     for record, one, answer in zip(records, found, answers, strict=True):
         quality = crop_quality(record, one)
         recall, pointing = (quality.get(k, float("nan")) for k in ("crop_recall", "pointing"))
-        rows.append((score_of(record, answer), one.sureness, bool(one.boxes), recall, pointing))
+        rows.append((score_of(record, answer), one.confidence, bool(one.boxes), recall, pointing))
     return rows
 
 
@@ -194,20 +187,20 @@ def score_of(record: Record, answer: Answer) -> float:
 
 
 def calibrate(plain: Floats, trial: Trial) -> float:
-    """The least sureness at which to trust a window, so that the mean score is highest.
+    """The least confidence at which to trust a window, so that the mean score is highest.
 
     Returns:
         A threshold for the gate: windows below it are not used. 0 trusts all of them, `NEVER` none:
         they did not help.
     """
-    choices: list[float] = [0.0, *np.unique(trial.sureness).tolist(), NEVER]
+    choices: list[float] = [0.0, *np.unique(trial.confidence).tolist(), NEVER]
     means = [gated(plain, trial, gate).mean() for gate in choices]
     return choices[int(np.argmax(np.round(means, 12)))]
 
 
 def gated(plain: Floats, trial: Trial, gate: float) -> Floats:
     """Scores with the plain answer where the window is doubtful."""
-    return np.where(trial.sureness >= gate, trial.scores, plain)
+    return np.where(trial.confidence >= gate, trial.scores, plain)
 
 
 def summary(

@@ -64,10 +64,12 @@ def ask(
     folder = out or default_folder(path, read_prompt(prompt).text)
     check(image, prompt, folder, options)
     settings, root = prepare(profile)
-    from geomag.ask.asker import Asker
+    from geomag.inference.pipeline import Pipeline
 
-    asker = Asker(root / "artifacts" / "models", settings)
-    answer = ask_image(asker, path, prompt, folder, options, log=lambda m: typer.echo(m, err=True))
+    pipeline = Pipeline.load(root / "artifacts" / "models", settings)
+    answer = ask_image(
+        pipeline, path, prompt, folder, options, log=lambda m: typer.echo(m, err=True)
+    )
     typer.echo(summary(answer, folder))
     if answer["status"] == "partial":
         raise typer.Exit(1)

@@ -29,11 +29,11 @@ def magcrop(
     folder = AnswerFolder(out, "magcrop", Path(image), read_prompt(prompt).text, FILES)
     folder.check(overwrite=overwrite)
     settings, root = prepare(profile)
-    from geomag.ask.asker import Asker
+    from geomag.inference.pipeline import Pipeline
 
-    asker = Asker(root / "artifacts" / "models", settings)
+    pipeline = Pipeline.load(root / "artifacts" / "models", settings)
     with folder.filling() as fresh:
-        facts = magcrop_pictures(asker, pixels, prompt, fresh)
+        facts = magcrop_pictures(pipeline, pixels, prompt, fresh)
     typer.echo(
         f"granularity {facts['granularity']} ({facts['granularity_confidence']:.2f}), "
         f"crops {facts['crop_boxes'] or 'none'}, {facts['heat_share']:.0%} of the heat, "

@@ -8,7 +8,7 @@ from torch import Tensor
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
-from geomag.magcrop.granularity import GranularityJudge, load_classifier
+from geomag.magcrop.granularity import PromptClassifier, load_classifiers
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
@@ -71,12 +71,12 @@ def save_trained(model: GeoMag, models: Path) -> dict[str, str]:
     return digests
 
 
-def judge(models: Path, profile: Profile) -> GranularityJudge:
-    """The Task Granularity Classifier with its text encoder."""
+def load_prompt_classifier(models: Path, profile: Profile) -> PromptClassifier:
+    """The Task Granularity Classifier and the task head with their text encoder."""
     encoder = build_text_encoder(profile.text_encoder)
-    return GranularityJudge(
+    return PromptClassifier(
         encoder,
-        load_classifier(models / "granularity", encoder_digest=encoder.digest),
+        *load_classifiers(models / "granularity", encoder_digest=encoder.digest),
         tau=profile.granularity.tau,
         gcg_bypass=profile.magcrop.gcg_bypass,
     )

@@ -19,14 +19,14 @@ class GeoMagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Raises:
             WeightsError: If a file of the package has changed.
         """
-        from geomag.ask.asker import PARTS, Asker
         from geomag.config import load_profile
+        from geomag.inference.pipeline import PARTS, Pipeline
         from geomag.sealed import sealed
 
         models = Path(context.artifacts[PARTS[0]]).parent
         for part in PARTS:
             sealed(models / part, verify=True)
-        self._asker = Asker(models, load_profile(context.artifacts["profile"]))
+        self._pipeline = Pipeline.load(models, load_profile(context.artifacts["profile"]))
 
     # without annotations: MLflow would take them for a schema, beside the signature that is logged
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
@@ -41,7 +41,7 @@ class GeoMagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             bands=band_numbers(chosen.get("bands", "")),
         )
         return [
-            answer_picture(self._asker, bytes(row.image), row.prompt, options)
+            answer_picture(self._pipeline, bytes(row.image), row.prompt, options)
             for row in model_input.itertuples()
         ]
 

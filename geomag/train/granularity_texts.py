@@ -71,6 +71,11 @@ def templates(seed: int) -> list[Template]:
     return found
 
 
+def bare_templates() -> list[Template]:
+    """What a task is asked by without a verb, for the task head's training alone."""
+    return [Template(text, task, "train") for task, own in words.BARE.items() for text in own]
+
+
 def fill(template: Template, seed: int, n: int) -> list[str]:
     """Up to ``n`` different texts of a template, a function of the seed and the template alone."""
     rng = generator(seed, "fill", template.text)

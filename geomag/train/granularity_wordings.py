@@ -1,5 +1,8 @@
 """The words of the granularity classifier's training queries, by task."""
 
+from collections.abc import Mapping
+
+from geomag.data.benchmarks import Task
 from geomag.data.prompts import SHORT_SCENE
 
 NOUNS = (
@@ -221,3 +224,10 @@ GCG = (
     "Give a full description, and masks for all the objects in it.",
     "Summarize the scene with interleaved masks.",
 )
+
+BARE: Mapping[Task, tuple[str, ...]] = {
+    Task.REFERRING: ("{phrase}", "{phrase}.", "{phrase} in this image"),
+    Task.ROC: ("{box}", "What is {box}?"),
+}
+"""What people type without a verb. They teach the task alone: in the paper's three classes a phrase
+on its own has no place, and its classifier stays as it is without them."""

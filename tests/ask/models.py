@@ -10,8 +10,14 @@ import yaml
 
 from geomag.config.load import load_profile
 from geomag.config.schema import Profile
-from geomag.data.prompts import frame, seg_tokens
-from geomag.magcrop.granularity import GranularityClassifier, save_classifier
+from geomag.data.benchmarks import Task
+from geomag.data.prompts import EVALUATION, frame, seg_tokens
+from geomag.magcrop.granularity import (
+    TASKS,
+    GranularityClassifier,
+    TaskClassifier,
+    save_classifiers,
+)
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.model.assemble import save_trained, untrained
 from geomag.model.tiny import tiny_llava
@@ -47,10 +53,12 @@ def write_project(root: Path) -> Path:
     torch.manual_seed(1)
     save_trained(untrained(models, profile), models)
     encoder = build_text_encoder(profile.text_encoder)
-    classifier = GranularityClassifier(encoder.width)
-    with torch.no_grad():  # always pixel: the whole of MagCrop runs
-        classifier.layers[-1].bias[:] = torch.tensor([-9.0, 0.0, 9.0])
-    save_classifier(models / "granularity", classifier, encoder_digest=encoder.digest, metrics={})
+    levels, tasks = GranularityClassifier(encoder.width), TaskClassifier(encoder.width)
+    with torch.no_grad():
+        levels.layers[-1].bias[:] = torch.tensor([-9.0, 0.0, 9.0])  # all of MagCrop runs
+        tasks.layers[-1].bias[TASKS.index(Task.VQA)] = 9.0  # what has no wording is a question
+    digest = encoder.digest
+    save_classifiers(models / "granularity", levels, tasks, encoder_digest=digest, metrics={})
     return path
 
 
@@ -59,7 +67,7 @@ def _fitted_vlm(profile: Profile) -> Vlm:
     lessons = {
         ONE: f"It is {seg}.",
         THREE: " and ".join(f"<p> {name} </p> {seg}" for name in NAMES),
-        NONE: "no",
+        EVALUATION[Task.VQA].format(x=NONE): "no",
     }
     texts = [frame(prompt) + answer for prompt, answer in lessons.items()]
     tokenizer = train_tokenizer(texts, vocab_size=400)

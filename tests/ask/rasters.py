@@ -7,7 +7,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from geomag.ask.reply import DrawnMask, Reply
+from geomag.inference.answer import DrawnMask, Reply
 
 UTM = "EPSG:32631"
 AT = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)

@@ -8,9 +8,9 @@ import rasterio
 from affine import Affine
 
 from geomag.ask.answer import AskOptions, ask_image, check
-from geomag.ask.reply import DrawnMask, Reply
-from geomag.ask.wording import read_prompt
 from geomag.errors import GeoMagError, ResumeError
+from geomag.inference.answer import DrawnMask, Reply
+from geomag.inference.prompt import read_prompt
 from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 

@@ -8,11 +8,11 @@ import pytest
 import rasterio
 from PIL import Image
 
-from geomag.ask.asker import Asker
-from geomag.ask.wording import read_prompt
 from geomag.bench.windows import with_settings
 from geomag.cli.main import main
 from geomag.config.load import load_profile
+from geomag.inference.pipeline import Pipeline, Question
+from geomag.inference.prompt import read_prompt
 from geomag.magcrop.mask_window import mask_window
 from geomag.sealed import sealed
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
@@ -29,9 +29,9 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def asker(project):
+def pipeline(project):
     root, profile = project
-    return Asker(root / "artifacts" / "models", load_profile(str(profile)))
+    return Pipeline.load(root / "artifacts" / "models", load_profile(str(profile)))
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_ask_answers_and_writes_everything_beside_the_image(command, project, tm
     assert sum(int(row["area_px"]) for row in rows) == area == answer["masks"][0]["area_px"] > 0
 
 
-def test_f24_three_phrases_give_three_masks(asker):
-    reply = asker.ask(noise(60, 80).transpose(1, 2, 0), read_prompt(THREE))
+def test_f24_three_phrases_give_three_masks(pipeline):
+    reply = pipeline.ask(noise(60, 80).transpose(1, 2, 0), THREE)
     assert tuple(mask.phrase for mask in reply.masks) == NAMES
     assert reply.granularity == "none"  # a grounded conversation bypasses MagCrop
 
@@ -89,24 +89,24 @@ def test_f24_an_answer_without_a_mask_says_so(command, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3)])
-def test_f03_the_smallest_pictures_are_answered(asker, shape):
-    reply = asker.ask(np.zeros((*shape, 3), dtype=np.uint8), read_prompt(ONE))
+def test_f03_the_smallest_pictures_are_answered(pipeline, shape):
+    reply = pipeline.ask(np.zeros((*shape, 3), dtype=np.uint8), ONE)
     assert [mask.pixels.shape for mask in reply.masks] == [shape]
 
 
-def test_f22_a_prompt_beyond_the_models_room_is_cut_with_a_note(asker):
-    prompt = asker.fit(read_prompt("zq" * 1900))
+def test_f22_a_prompt_beyond_the_models_room_is_cut_with_a_note(pipeline):
+    prompt = pipeline.fit(read_prompt("zq" * 1900))
     assert "tokens" in prompt.notes[-1]
-    reply = asker.ask(noise(20, 20).transpose(1, 2, 0), prompt, arm="plain")
+    reply = pipeline.ask(noise(20, 20).transpose(1, 2, 0), prompt, arm="plain")
     assert isinstance(reply.text, str)
 
 
-def test_f43_no_network_is_needed(asker, monkeypatch):
+def test_f43_no_network_is_needed(pipeline, monkeypatch):
     def refuse(*_):
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert asker.ask(noise(20, 20).transpose(1, 2, 0), read_prompt(NONE)).text == "no"
+    assert pipeline.ask(noise(20, 20).transpose(1, 2, 0), NONE).text == "no"
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,15 @@ def test_magcrop_draws_where_the_model_looks(command, tmp_path):
     assert 0 < facts["heat_share"] <= 1
 
 
-def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(asker):
+def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(pipeline):
     image = np.moveaxis(noise(160, 260), 0, 2)
-    large = Asker.__new__(Asker)
-    large.__dict__.update(asker.__dict__)
     settings = {"large_px": 200, "tile_px": 80, "sizes": [0.25]}
-    large.model = with_settings(asker.model, magcrop=settings)
-    large.profile = large.model.profile
-    looked = large.look(image, read_prompt(ONE))
+    large = Pipeline(with_settings(pipeline.model, magcrop=settings), pipeline.classifier)
+    (looked,) = large.prepare([Question(image, large.fit(read_prompt(ONE)))])
     assert looked.heat.first.shape == (2 * 4, 3 * 4)  # 2 x 3 tiles of a 4 x 4 probe
     outer = looked.boxes[0]
-    assert looked.look.encoder_box == outer
-    reply = large.ask(image, read_prompt(ONE))
+    assert looked.query.look.encoder_box == outer
+    reply = large.ask(image, ONE)
     assert reply.crop_boxes == looked.boxes
     (mask,) = reply.masks
     x0, y0, x1, y1 = outer.as_ints()
@@ -171,15 +168,13 @@ def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(as
     assert not (mask.pixels & ~inside).any()
 
 
-def test_the_mask_probe_crops_around_what_the_plain_answer_drew(asker):
+def test_the_mask_probe_crops_around_what_the_plain_answer_drew(pipeline):
     image = np.moveaxis(noise(160, 160, seed=3), 0, 2)
-    other = Asker.__new__(Asker)
-    other.__dict__.update(asker.__dict__)
-    other.model = with_settings(asker.model, magcrop={"probe": "mask"})
-    other.profile = other.model.profile
-    (mask,) = other.ask(image, read_prompt(ONE), arm="plain").masks
-    looked = other.look(image, read_prompt(ONE))
+    masks_first = with_settings(pipeline.model, magcrop={"probe": "mask"})
+    other = Pipeline(masks_first, pipeline.classifier)
+    (mask,) = other.ask(image, ONE, arm="plain").masks
+    (looked,) = other.prepare([Question(image, other.fit(read_prompt(ONE)))])
     window = mask_window(mask.pixels, min_px=other.profile.magcrop.min_px)
     assert looked.heat is None
     assert looked.boxes == (() if window.is_doubtful else (window.box,))
-    assert other.ask(image, read_prompt(ONE)).crop_boxes == looked.boxes
+    assert other.ask(image, ONE).crop_boxes == looked.boxes

@@ -27,9 +27,9 @@ from tests.model.whole import tiny_geomag
 PLAIN = np.array([0.5, 0.5, 0.5, 0.5])
 
 
-def trial(scores, sureness):
+def trial(scores, confidence):
     ones = np.ones(len(scores))
-    return Trial(np.array(scores), np.array(sureness), ones > 0, ones, ones * np.nan)
+    return Trial(np.array(scores), np.array(confidence), ones > 0, ones, ones * np.nan)
 
 
 @pytest.mark.parametrize(

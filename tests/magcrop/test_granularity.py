@@ -10,14 +10,17 @@ from geomag.config.schema import TextEncoderConfig
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION, TRAINING
 from geomag.errors import WeightsError
+from geomag.io import read_json, write_json
 from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.magcrop.granularity import (
     LABELS,
+    TASKS,
     GranularityClassifier,
-    GranularityJudge,
+    PromptClassifier,
+    TaskClassifier,
     is_gcg,
-    load_classifier,
-    save_classifier,
+    load_classifiers,
+    save_classifiers,
 )
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.sealed import seal
@@ -33,6 +36,15 @@ def encoder():
 def classifier(width: int = 384, seed: int = 0) -> GranularityClassifier:
     torch.manual_seed(seed)
     return GranularityClassifier(width).eval()
+
+
+def task_head(width: int = 384, seed: int = 1) -> TaskClassifier:
+    torch.manual_seed(seed)
+    return TaskClassifier(width).eval()
+
+
+def heads(encoder, **settings) -> PromptClassifier:
+    return PromptClassifier(encoder, classifier(), task_head(), **settings)
 
 
 def test_the_layers_are_the_papers():
@@ -73,29 +85,40 @@ def test_long_texts_are_cut(encoder):
     assert torch.equal(encoder.encode([start + "dam " * 50]), encoder.encode([start + "car " * 50]))
 
 
-def test_the_judge_takes_the_largest_output(encoder):
-    judge = GranularityJudge(encoder, classifier())
+def test_the_decision_is_the_largest_output(encoder):
+    both = heads(encoder)
     logits = classifier()(encoder.encode(QUERIES)).detach().numpy()
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    for judgement, row in zip(judge.judge(QUERIES), chances, strict=True):
-        assert judgement.granularity is LABELS[row.argmax()]
-        assert judgement.confidence == pytest.approx(row.max(), rel=1e-5)
-    assert judge.judge([]) == []
+    for decision, row in zip(both.granularity(QUERIES), chances, strict=True):
+        assert decision.granularity is LABELS[row.argmax()]
+        assert decision.confidence == pytest.approx(row.max(), rel=1e-5)
+    assert both.granularity([]) == []
+
+
+def test_the_task_head_reads_the_same_vector_and_leaves_the_decision_alone(encoder):
+    logits = task_head()(encoder.encode(QUERIES)).detach().numpy()
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for query, row in zip(QUERIES, chances, strict=True):
+        guess = heads(encoder).task(query)
+        assert guess.task is TASKS[row.argmax()]
+        assert guess.confidence == pytest.approx(row.max(), rel=1e-5)
+    other = PromptClassifier(encoder, classifier(), task_head(seed=7))
+    assert other.granularity(QUERIES) == heads(encoder).granularity(QUERIES)
 
 
 def test_below_tau_the_image_is_left_alone(encoder):
     # an untrained head is unsure of everything
-    sure = GranularityJudge(encoder, classifier(), tau=0.9).judge(QUERIES)
+    sure = heads(encoder, tau=0.9).granularity(QUERIES)
     assert [j.granularity for j in sure] == [None, None, None]
     assert not any(j.bypassed for j in sure)
 
 
 def test_a_grounded_conversation_bypasses_magcrop_by_rule(encoder):
     query = EVALUATION[Task.GCG]
-    (by_rule,) = GranularityJudge(encoder, classifier()).judge([query])
+    (by_rule,) = heads(encoder).granularity([query])
     assert by_rule.granularity is None
     assert by_rule.bypassed
-    (without,) = GranularityJudge(encoder, classifier(), gcg_bypass=False).judge([query])
+    (without,) = heads(encoder, gcg_bypass=False).granularity([query])
     assert without.granularity in LABELS
 
 
@@ -118,31 +141,45 @@ def test_the_rule_on_wordings_of_others(query, found):
     assert is_gcg(query) is found
 
 
-def saved(folder, **changes):
+def save(folder, **changes):
     fields = {"encoder_digest": "abc", "metrics": {"accuracy": 1.0}, **changes}
-    save_classifier(folder, classifier(), **fields)
+    return save_classifiers(folder, classifier(), task_head(), **fields)
+
+
+def saved(folder, **changes):
+    save(folder, **changes)
     return folder
 
 
 def test_a_saved_classifier_gives_the_same_logits(tmp_path):
-    loaded = load_classifier(saved(tmp_path / "g"), encoder_digest="abc")
+    levels, tasks = load_classifiers(saved(tmp_path / "g"), encoder_digest="abc")
     vectors = torch.randn(5, 384)
-    assert torch.equal(loaded(vectors), classifier()(vectors))
-    assert not loaded.training
+    assert torch.equal(levels(vectors), classifier()(vectors))
+    assert torch.equal(tasks(vectors), task_head()(vectors))
+    assert not levels.training
+    assert not tasks.training
+
+
+def test_a_folder_from_before_the_task_head_is_refused_with_the_way_out(tmp_path):
+    folder = saved(tmp_path / "g")
+    config = read_json(folder / "config.json")
+    del config["tasks"]
+    write_json(folder / "config.json", config)
+    (folder / "task.safetensors").unlink()
+    seal(folder)
+    with pytest.raises(WeightsError, match=r"an earlier version, without tasks.*train granularity"):
+        load_classifiers(folder, encoder_digest="abc")
 
 
 def test_saving_twice_gives_the_same_digest(tmp_path):
-    digests = {
-        save_classifier(tmp_path / name, classifier(), encoder_digest="abc", metrics={})
-        for name in ("a", "b", "a")
-    }
+    digests = {save(tmp_path / name, metrics={}) for name in ("a", "b", "a")}
     assert len(digests) == 1
 
 
 def test_a_folder_without_its_marker_is_refused(tmp_path):
     (saved(tmp_path / "g") / "complete.json").unlink()
     with pytest.raises(WeightsError, match=r"no complete\.json"):
-        load_classifier(tmp_path / "g", encoder_digest="abc")
+        load_classifiers(tmp_path / "g", encoder_digest="abc")
 
 
 def test_changed_weights_are_refused(tmp_path):
@@ -151,12 +188,12 @@ def test_changed_weights_are_refused(tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(WeightsError, match="sha256 differs"):
-        load_classifier(tmp_path / "g", encoder_digest="abc")
+        load_classifiers(tmp_path / "g", encoder_digest="abc")
 
 
 def test_f38_a_classifier_of_another_encoder_is_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"trained on encoder abc.*def"):
-        load_classifier(saved(tmp_path / "g"), encoder_digest="def")
+        load_classifiers(saved(tmp_path / "g"), encoder_digest="def")
 
 
 def test_missing_tensors_are_refused(tmp_path):
@@ -166,7 +203,7 @@ def test_missing_tensors_are_refused(tmp_path):
     save_file(state, folder / "model.safetensors")
     seal(folder)
     with pytest.raises(WeightsError, match=r"layers\.0\.bias"):
-        load_classifier(folder, encoder_digest="abc")
+        load_classifiers(folder, encoder_digest="abc")
 
 
 def test_an_encoder_that_is_not_there_is_named(tmp_path):

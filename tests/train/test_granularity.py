@@ -7,9 +7,16 @@ import torch
 from geomag.config import load_profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.io import read_json
-from geomag.magcrop.granularity import LABELS, GranularityClassifier, load_classifier
+from geomag.magcrop.granularity import LABELS, TASKS, GranularityClassifier, load_classifiers
 from geomag.magcrop.text_encoder import build_text_encoder
-from geomag.train.granularity import LabelledTexts, labelled_texts, measure, train_granularity
+from geomag.seeds import seed_of
+from geomag.train.granularity import (
+    LabelledTexts,
+    fit_head,
+    labelled_texts,
+    measure,
+    train_granularity,
+)
 from geomag.train.granularity_texts import fill, templates
 
 PROFILE = load_profile("sample")
@@ -71,7 +78,7 @@ def test_the_measure_on_a_hand_count():
         weights=torch.tensor([0.5, 0.25, 0.25]),
     )
     vectors = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
-    assert measure(head, vectors, data) == {
+    assert measure(head, vectors, data, LABELS) == {
         "accuracy": 0.75,
         "labels": ["image", "region", "pixel"],
         "confusion": [[1, 0, 0], [0, 1, 1], [0, 0, 0]],
@@ -101,15 +108,39 @@ def test_unseen_templates_are_judged_right_95_times_in_100(trained, encoder):
     assert confusion.sum(axis=1).tolist() == torch.bincount(data.labels).tolist()
     assert metrics["gcg_rule"]["recall"] >= 0.9
     assert metrics["gcg_rule"]["false_alarms"] <= 0.02
-    answers = load_classifier(folder, encoder_digest=encoder.digest)(encoder.encode(data.texts))
+    levels, tasks = load_classifiers(folder, encoder_digest=encoder.digest)
+    answers = levels(encoder.encode(data.texts))
     right = int((answers.argmax(dim=1) == data.labels).sum())
     assert right == confusion.trace()
+    task = metrics["task"]
+    assert task["sure"]["val"]["accuracy"] >= 0.99
+    assert task["sure"]["test"]["accuracy"] >= 0.97
+    assert task["sure"]["test"]["share"] >= 0.85
+    named = tasks(encoder.encode(data.texts)).argmax(dim=1).tolist()
+    right = sum(TASKS[i] is truth for i, truth in zip(named, data.tasks, strict=True))
+    assert right == np.trace(np.array(task["unseen_templates"]["confusion"]))
+
+
+@pytest.mark.integration
+def test_the_task_head_leaves_the_papers_classifier_as_it_was(trained, encoder, tmp_path):
+    """Equal to a training of the three-way head alone, to the last bit."""
+    folder, _ = trained
+    config = PROFILE.granularity
+    parts = {part: labelled_texts(part, SEED) for part in ("train", "val")}
+    vectors = {part: encoder.encode(data.texts) for part, data in parts.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(SEED, "granularity"))
+        alone = GranularityClassifier(encoder.width, config.hidden, config.dropout)
+        fit_head(alone, config, parts, vectors)
+    levels, _ = load_classifiers(folder, encoder_digest=encoder.digest)
+    for name, tensor in alone.state_dict().items():
+        assert torch.equal(tensor, levels.state_dict()[name])
 
 
 @pytest.mark.integration
 def test_our_own_prompts_are_all_judged_right(trained, encoder):
     folder, _ = trained
-    classifier = load_classifier(folder, encoder_digest=encoder.digest)
+    classifier, _ = load_classifiers(folder, encoder_digest=encoder.digest)
     queries = {
         "Describe this image in one sentence.": Granularity.IMAGE,
         "Name the scene class of this image.": Granularity.IMAGE,
@@ -135,4 +166,5 @@ def test_equal_seeds_give_equal_files_whatever_the_global_state(trained, encoder
     assert again.digest == run.digest
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
         "complete.json", "config.json", "metrics.json", "model.safetensors",
+        "task.safetensors",
     ]  # fmt: skip

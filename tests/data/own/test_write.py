@@ -116,7 +116,7 @@ def test_predict_wants_files_and_records_of_own_data_together(tmp_path):
 
 def untrained_models(models):
     """Every part of the sample's model with drawn weights: the path is tested, not the scores."""
-    from geomag.magcrop.granularity import GranularityClassifier, save_classifier
+    from geomag.magcrop.granularity import GranularityClassifier, TaskClassifier, save_classifiers
     from geomag.magcrop.text_encoder import build_text_encoder
     from geomag.model.assemble import save_trained, untrained
     from geomag.model.tiny import tiny_llava
@@ -132,8 +132,9 @@ def untrained_models(models):
     save_trained(untrained(models, profile).eval(), models)
     encoder = build_text_encoder(profile.text_encoder)
     vectors = encoder.encode(["Is there a tree?"])
-    classifier = GranularityClassifier(vectors.shape[-1])
-    save_classifier(models / "granularity", classifier, encoder_digest=encoder.digest, metrics={})
+    width = vectors.shape[-1]
+    heads = (GranularityClassifier(width), TaskClassifier(width))
+    save_classifiers(models / "granularity", *heads, encoder_digest=encoder.digest, metrics={})
 
 
 @pytest.mark.integration

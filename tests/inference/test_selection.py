@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from geomag.geometry import PixelBox
-from geomag.model.choice import settle, surer
+from geomag.inference.probes import WindowProposal
+from geomag.inference.selection import resolve_answers, select_answer
 from geomag.model.geomag import Answer, Query
 from geomag.model.look import plain_look
-from geomag.model.probes import Found
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)
@@ -30,26 +30,26 @@ DOUBT = {"margin": 0.02, "agreement": 0.7}
 )
 def test_the_window_must_be_ahead_by_the_margin(plain, through, stands):
     answers = {"plain": drawn(plain), "through": drawn(through, ~MASK)}
-    assert surer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
+    assert select_answer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
 
 
 @pytest.mark.parametrize(("n_shared", "stands"), [(83, "through"), (82, "plain")])
 def test_of_two_masks_of_one_object_the_window_s_stands(n_shared, stands):
     moved = np.roll(MASK, 100 - n_shared)  # 83 of 117 pixels are 0.709, 82 of 118 are 0.695
     answers = {"plain": drawn(0.9), "through": drawn(0.7, moved)}
-    assert surer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
-    off = surer(answers["plain"], answers["through"], margin=0.02, agreement=1.0)
+    assert select_answer(answers["plain"], answers["through"], **DOUBT) is answers[stands]
+    off = select_answer(answers["plain"], answers["through"], margin=0.02, agreement=1.0)
     assert off is answers["plain"]
 
 
 def test_words_are_compared_by_their_own_probability():
     other = Answer("no", (), (), text_score=0.6)
-    assert surer(SAID, other, **DOUBT) is other
-    assert surer(other, SAID, **DOUBT) is other
+    assert select_answer(SAID, other, **DOUBT) is other
+    assert select_answer(other, SAID, **DOUBT) is other
 
 
 def test_nothing_drawn_through_the_window_gives_way():
-    assert surer(drawn(0.1), SAID, **DOUBT).text == "[SEG] 0.1"
+    assert select_answer(drawn(0.1), SAID, **DOUBT).text == "[SEG] 0.1"
 
 
 def asked_again(**magcrop):
@@ -73,13 +73,13 @@ def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_ask
     model, asked = asked_again(answer="surer")
     answers = [drawn(0.5, ~MASK), drawn(0.5), drawn(0.9), SAID, SAID]
     found = [
-        Found(boxes=BOX, sureness=1.0, plain=drawn(0.7)),
-        Found(boxes=(), sureness=0.0),
-        Found(boxes=BOX, sureness=1.0),
-        Found(boxes=BOX, sureness=1.0),
+        WindowProposal(boxes=BOX, confidence=1.0, plain=drawn(0.7)),
+        WindowProposal(boxes=(), confidence=0.0),
+        WindowProposal(boxes=BOX, confidence=1.0),
+        WindowProposal(boxes=BOX, confidence=1.0),
         None,
     ]
-    settled = settle(model, answers, found, whole, max_new_tokens=MOST)
+    settled = resolve_answers(model, answers, found, whole, max_new_tokens=MOST)
     assert [a.text for a in settled] == ["[SEG] 0.7", "[SEG] 0.5", "[SEG] 0.9", "[SEG] 0.6", "yes"]
     assert [q.prompt for q in asked] == ["question 2", "question 3"]
 
@@ -87,6 +87,6 @@ def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_ask
 def test_the_paper_s_form_trusts_every_window():
     model, asked = asked_again(answer="window")
     answers = [drawn(0.1)]
-    found = [Found(boxes=BOX, sureness=1.0, plain=drawn(0.9))]
-    assert settle(model, answers, found, whole, max_new_tokens=MOST) == answers
+    found = [WindowProposal(boxes=BOX, confidence=1.0, plain=drawn(0.9))]
+    assert resolve_answers(model, answers, found, whole, max_new_tokens=MOST) == answers
     assert asked == []

@@ -27,7 +27,7 @@ from geomag.seeds import generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ProbeRequest:
     """One question whose window is looked for."""
 
     image: RgbImage
@@ -43,12 +43,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class WindowProposal:
     """Where a probe would look."""
 
     boxes: tuple[PixelBox, ...]
     """C_1, or C_1 and C_2; empty where it is doubtful: the image stays whole."""
-    sureness: float
+    confidence: float
     """In [0, 1]; what the gate is held against, whether or not it has closed."""
     heat: Heat | None = None
     plain: Answer | None = None
@@ -58,7 +58,7 @@ class Found:
 class WindowProbe(Protocol):
     """Finds windows for questions, in order."""
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """One finding per question."""
         ...
 
@@ -69,7 +69,7 @@ class AttentionProbe:
     def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
         self._model, self._cache = model, cache
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Windows from stored maps, or from maps probed now."""
         profile = self._model.profile
         new = [w for w in wanted if w.heat is None]
@@ -82,7 +82,7 @@ class AttentionProbe:
             size = {"width": width, "height": height}
             share = select_window(heat.first, rule=rule, **size).share
             boxes = windows(heat, rule=rule, **size)
-            found.append(Found(boxes=boxes, sureness=share, heat=heat))
+            found.append(WindowProposal(boxes=boxes, confidence=share, heat=heat))
         return found
 
 
@@ -95,10 +95,10 @@ class MaskProbe:
     def __init__(self, model: GeoMag) -> None:
         self._model = model
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Ask all pixel-level questions plainly first."""
         profile = self._model.profile
-        found = [Found(boxes=(), sureness=0.0, heat=w.heat) for w in wanted]
+        found = [WindowProposal(boxes=(), confidence=0.0, heat=w.heat) for w in wanted]
         asked = [i for i, w in enumerate(wanted) if w.granularity is Granularity.PIXEL]
         size = profile.predict.batch
         for start in range(0, len(asked), size):
@@ -111,16 +111,16 @@ class MaskProbe:
                 found[index] = replace(self._around(answer), heat=wanted[index].heat)
         return found
 
-    def _around(self, answer: Answer) -> Found:
+    def _around(self, answer: Answer) -> WindowProposal:
         settings = self._model.profile.magcrop
         window, score = None, 0.0
         if answer.masks:
             window = mask_window(answer.masks[0], min_px=settings.min_px)
             score = answer.mask_scores[0]
         if window is None:
-            return Found(boxes=(), sureness=0.0, plain=answer)
+            return WindowProposal(boxes=(), confidence=0.0, plain=answer)
         sure = not window.is_doubtful and score >= settings.mask_gate
-        return Found(boxes=(window.box,) if sure else (), sureness=score, plain=answer)
+        return WindowProposal(boxes=(window.box,) if sure else (), confidence=score, plain=answer)
 
 
 class JointProbe:
@@ -129,7 +129,7 @@ class JointProbe:
     def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
         self._mask, self._attention = MaskProbe(model), AttentionProbe(model, cache)
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Both probes see every question."""
         pairs = zip(self._mask.find(wanted), self._attention.find(wanted), strict=True)
         return [
@@ -149,9 +149,9 @@ class MaskOrSearch:
         self._profile = model.profile
         self._whole, self._large = MaskProbe(model), JointProbe(model, cache)
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Each question by the size of its image."""
-        found: dict[int, Found] = {}
+        found: dict[int, WindowProposal] = {}
         for probe, large in ((self._whole, False), (self._large, True)):
             chosen = [i for i, w in enumerate(wanted) if is_large(w.image, self._profile) is large]
             found.update(zip(chosen, probe.find([wanted[i] for i in chosen]), strict=True))
@@ -164,7 +164,7 @@ class OracleProbe:
     def __init__(self, profile: Profile) -> None:
         self._min_px = profile.magcrop.min_px
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Whole images where there is no truth."""
         found = []
         for one in wanted:
@@ -172,7 +172,7 @@ class OracleProbe:
             if one.truth is not None:
                 window = mask_window(one.truth, context=1.0, min_px=self._min_px)
             boxes = () if window is None or window.is_doubtful else (window.box,)
-            found.append(Found(boxes=boxes, sureness=1.0))
+            found.append(WindowProposal(boxes=boxes, confidence=1.0))
         return found
 
 
@@ -182,7 +182,7 @@ class RandomProbe:
     def __init__(self, profile: Profile, *, seed: int = 0) -> None:
         self._settings, self._seed = profile.magcrop, seed
 
-    def find(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Depends on seed, order and image size alone."""
         rng = generator(self._seed, "random windows")
         found = []
@@ -192,7 +192,7 @@ class RandomProbe:
             x, y = rng.uniform(0, 1, 2) * np.array([width - side, height - side])
             spot = PixelBox(float(x), float(y), float(x) + side, float(y) + side)
             box = grow_box(spot, width=width, height=height, min_px=self._settings.min_px)
-            found.append(Found(boxes=(box,), sureness=1.0))
+            found.append(WindowProposal(boxes=(box,), confidence=1.0))
         return found
 
 
@@ -204,6 +204,6 @@ def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
     return MaskOrSearch(model, cache) if kind == "mask" else JointProbe(model, cache)
 
 
-def _plainly(wanted: Wanted, profile: Profile) -> Query:
+def _plainly(wanted: ProbeRequest, profile: Profile) -> Query:
     height, width = wanted.image.shape[:2]
     return Query(plain_look(wanted.image, profile), wanted.prompt, height, width)

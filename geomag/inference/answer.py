@@ -1,4 +1,4 @@
-"""What one look at a picture gave, in memory and as a row of a tile journal."""
+"""What the model said and drew about one picture, in memory and as a row of a tile journal."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

@@ -9,11 +9,11 @@ about the window, and the magnified one is the finer.
 from collections.abc import Callable, Sequence
 
 from geomag.config.schema import MagCropConfig
+from geomag.inference.probes import WindowProposal
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.probes import Found
 
 
-def surer(plain: Answer, through: Answer, *, margin: float, agreement: float) -> Answer:
+def select_answer(plain: Answer, through: Answer, *, margin: float, agreement: float) -> Answer:
     """The answer that stands.
 
     Through the window where the masks are of one object; else the answer with the surer mask, by
@@ -35,10 +35,10 @@ def surer(plain: Answer, through: Answer, *, margin: float, agreement: float) ->
     return through if ahead > margin else plain
 
 
-def settle(
+def resolve_answers(
     model: GeoMag,
     answers: Sequence[Answer],
-    found: Sequence[Found | None],
+    found: Sequence[WindowProposal | None],
     whole: Callable[[int], Query],
     *,
     max_new_tokens: int,
@@ -68,7 +68,9 @@ def settle(
         said = model.answer([whole(i) for i in asked], max_new_tokens=max_new_tokens)
         plain.update(zip(asked, said, strict=True))
     return [
-        surer(plain[i], answer, margin=config.answer_margin, agreement=config.answer_agreement)
+        select_answer(
+            plain[i], answer, margin=config.answer_margin, agreement=config.answer_agreement
+        )
         if i in plain
         else answer
         for i, answer in enumerate(answers)

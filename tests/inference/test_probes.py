@@ -7,19 +7,19 @@ import pytest
 
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
-from geomag.magcrop.crops import Heat
-from geomag.magcrop.mask_window import mask_window
-from geomag.model.geomag import Answer
-from geomag.model.probes import (
+from geomag.inference.probes import (
     AttentionProbe,
     JointProbe,
     MaskOrSearch,
     MaskProbe,
     OracleProbe,
+    ProbeRequest,
     RandomProbe,
-    Wanted,
     build_probe,
 )
+from geomag.magcrop.crops import Heat
+from geomag.magcrop.mask_window import mask_window
+from geomag.model.geomag import Answer
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -34,7 +34,7 @@ HEAT += 0.01
 
 def wanted(granularity=Granularity.PIXEL, **values):
     prompts = {"prompt": "Mark the ship.", "probe_prompt": "Where is the ship?"}
-    return Wanted(image=IMAGE, granularity=granularity, **prompts, **values)
+    return ProbeRequest(image=IMAGE, granularity=granularity, **prompts, **values)
 
 
 def model_that_draws(mask, score, **magcrop):
@@ -55,7 +55,7 @@ def test_attention_takes_stored_maps_and_probes_the_others():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16}).eval()
     stored, new = AttentionProbe(model).find([wanted(heat=Heat(HEAT)), wanted()])
     assert stored.boxes == (PixelBox(0, 150, 75, 200),)
-    assert stored.sureness == pytest.approx(9.01 / HEAT.sum())
+    assert stored.confidence == pytest.approx(9.01 / HEAT.sum())
     assert new.heat.first.shape == (4, 4)
     assert new.heat.second is not None
     assert len(new.boxes) == 2
@@ -67,14 +67,14 @@ def test_attention_leaves_the_image_whole_where_the_heat_is_spread():
     sharp, doubtful = AttentionProbe(model).find([wanted(heat=Heat(HEAT)), wanted(heat=flat)])
     assert sharp.boxes
     assert doubtful.boxes == ()
-    assert doubtful.sureness < 0.5
+    assert doubtful.confidence < 0.5
 
 
 def test_the_mask_probe_asks_plainly_and_looks_around_what_was_drawn():
     model, asked = model_that_draws(MASK, 0.8)
     (found,) = MaskProbe(model).find([wanted()])
     assert found.boxes == (mask_window(MASK, min_px=16).box,)
-    assert found.sureness == 0.8
+    assert found.confidence == 0.8
     assert asked[0].look.image is IMAGE
     assert asked[0].look.views[0].box is None
     assert asked[0].prompt == "Mark the ship."
