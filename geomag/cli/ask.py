@@ -47,8 +47,8 @@ def ask(
     from geomag.ask.answer import AskOptions, ask_image, check
     from geomag.ask.answer_folder import default_folder
     from geomag.ask.bands import band_numbers
-    from geomag.ask.wording import read_prompt
     from geomag.cli.settings import prepare
+    from geomag.inference.prompt import read_prompt
 
     options = AskOptions(
         bands=band_numbers(bands),

@@ -21,8 +21,8 @@ def magcrop(
     from geomag.ask.bands import band_numbers
     from geomag.ask.pictures import FILES, magcrop_pictures
     from geomag.ask.scene import open_scene
-    from geomag.ask.wording import read_prompt
     from geomag.cli.settings import prepare
+    from geomag.inference.prompt import read_prompt
 
     with open_scene(image, band_numbers(bands)) as scene:
         pixels = scene.whole()

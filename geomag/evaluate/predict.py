@@ -58,12 +58,13 @@ class Predictor:
         for start in range(0, len(records), size):
             part = records[start : start + size]
             outcomes = self.pipeline.run(
-                self._questions(part), arm="magcrop" if self.arm == "magcrop" else "plain"
+                self.questions(part), arm="magcrop" if self.arm == "magcrop" else "plain"
             )
             for record, outcome in zip(part, outcomes, strict=True):
                 yield self._row(record, outcome)
 
-    def _questions(self, records: Sequence[Record]) -> list[Question]:
+    def questions(self, records: Sequence[Record]) -> list[Question]:
+        """What the pipeline is asked about each record, in order."""
         classes = scene_classes(self.benchmark.name) if self.benchmark.task is Task.SCENE else ()
         images = read_each_once(self.root, records)
         if self.arm == "blank":

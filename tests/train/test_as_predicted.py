@@ -19,7 +19,7 @@ from geomag.evaluate.predict import Predictor, Source
 from geomag.geometry import decode_mask, encode_mask
 from geomag.io import read_json
 from geomag.magcrop.crops import Heat, write_heat
-from geomag.magcrop.granularity import LABELS, load_classifier, save_classifier
+from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifiers
 from geomag.model.look import encoder_pixels
 from geomag.model.turns import TurnIds
 from geomag.model.vision import cut
@@ -118,8 +118,9 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
     judge_as(benchmark.granularity, artifacts / "models")
     source = Source(benchmark.name, data / benchmark.name, path, root / "heat")
     predictor = Predictor(source, arm, profile, artifacts=artifacts)
-    asked = {one.record.id: one.query for one in predictor.ask(rows)}
-    model = predictor.model
+    prepared = predictor.pipeline.prepare(predictor.questions(rows), arm=arm)
+    asked = {row.id: one.query for row, one in zip(rows, prepared, strict=True)}
+    model = predictor.pipeline.model
     if benchmark.crops and arm == "magcrop":
         assert len({id(query.look) for query in asked.values()}) == 4  # two windows an image
 
@@ -168,8 +169,8 @@ def judge_as(level, models):
     """A classifier that judges every prompt to be of one level; conversations go by rule."""
     folder = models / "granularity"
     digest = read_json(folder / "config.json")["encoder_digest"]
-    classifier = load_classifier(folder, encoder_digest=digest)
+    classifier, tasks = load_classifiers(folder, encoder_digest=digest)
     with torch.no_grad():
         classifier.layers[-1].weight.zero_()
         classifier.layers[-1].bias[:] = torch.tensor([9.0 * (one is level) for one in LABELS])
-    save_classifier(folder, classifier, encoder_digest=digest, metrics={})
+    save_classifiers(folder, classifier, tasks, encoder_digest=digest, metrics={})

@@ -13,9 +13,9 @@ from geomag.bench.gpu.sections import Figures
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.geometry import PixelBox
+from geomag.inference.probes import AttentionProbe, ProbeRequest
 from geomag.model.geomag import GeoMag, Query
 from geomag.model.look import magcrop_look
-from geomag.model.probes import AttentionProbe, Wanted
 from geomag.model.vlm import Vlm
 
 SURE = 1e4
@@ -49,8 +49,8 @@ def answer_once(
     marks = [_now(device)]
     boxes: tuple[PixelBox, ...] = ()
     if level is not Granularity.IMAGE:
-        wanted = Wanted(image=image, prompt=prompt, probe_prompt=prompt, granularity=level)
-        boxes = AttentionProbe(model).find([wanted])[0].boxes
+        request = ProbeRequest(image=image, prompt=prompt, probe_prompt=prompt, granularity=level)
+        boxes = AttentionProbe(model).find([request])[0].boxes
     marks.append(_now(device))
     look = magcrop_look(image, level, boxes, model.profile)
     marks.append(_now(device))
