@@ -55,10 +55,12 @@ def base(
     from geomag.packaged import RELEASED, local_folder
     from geomag.tracking import run
     from geomag.train.base import make_base
+    from geomag.train.base_projector import make_composed_base
     from geomag.versions import code_identity
 
     settings, root = load_profile(profile), project_root()
-    out = root / "artifacts" / "models" / "base"
+    artifacts, work = root / "artifacts", root / "work" / "base"
+    out = artifacts / "models" / "base"
     if release:
         settings = override(settings, vlm={"path": ""}, encoder={"path": ""})
         out = local_folder(RELEASED)
@@ -66,7 +68,18 @@ def base(
     tracking = run(stage="base", params=flat_params(settings), root=root)
     with tracking as tracked, stopping_quietly():
         code = code_identity(root, "base")
-        rows = make_base(settings, out, root / "work" / "base", code=code, log=typer.echo)
+        if settings.vlm.is_composed:
+            rows = make_composed_base(
+                settings,
+                out,
+                work,
+                data=root / "data",
+                artifacts=artifacts,
+                code=code,
+                log=typer.echo,
+            )
+        else:
+            rows = make_base(settings, out, work, code=code, log=typer.echo)
         for row in rows:
             prefix = f"{row['job']}.{row['phase']}"
             values = {f"{prefix}.{k}": float(v) for k, v in row.items() if isinstance(v, float)}

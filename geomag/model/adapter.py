@@ -19,7 +19,9 @@ _TARGETS = {
 def attach_adapter(vlm: Vlm, config: AdapterConfig) -> list[int]:
     """Put a fresh adapter on the VLM, freeze the rest, and return the new tokens' ids.
 
-    Only the new rows of both token tables train (`trainable_token_indices`), not the tables.
+    Only the new rows of both token tables train (`trainable_token_indices`), not the tables. The
+    projector trains with them where ``adapter.projector`` says so, as a copy: with adapters off
+    the base's own is back.
     """
     new_ids = new_token_ids(vlm, config)
     settings = LoraConfig(
@@ -29,6 +31,7 @@ def attach_adapter(vlm: Vlm, config: AdapterConfig) -> list[int]:
         bias="none",
         target_modules=_TARGETS[config.targets],
         trainable_token_indices={"embed_tokens": new_ids, "lm_head": new_ids},
+        modules_to_save=["multi_modal_projector"] if config.projector else None,
     )
     vlm.requires_grad_(False)
     vlm.peft = get_peft_model(vlm.llava, settings)

@@ -19,7 +19,7 @@ from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, with_seg_marks
-from geomag.model.vision import cut, merge, unit_box, visual_tokens
+from geomag.model.vision import cut, merge, tower_features, unit_box
 from geomag.model.vlm import Generated, Vlm
 
 ENCODE_AT_ONCE = 64
@@ -81,6 +81,23 @@ class GeoMag(nn.Module):
     @torch.no_grad()
     def visual(self, looks: Sequence[Look]) -> list[Tensor]:
         """Visual tokens ``[n_i, D]`` of each look, its views in order."""
+        return self._views_of(looks, projected=True)
+
+    @torch.no_grad()
+    def frozen_visual(self, looks: Sequence[Look]) -> list[Tensor]:
+        """What training computes only once of each look: its visual tokens ``[n_i, D]``.
+
+        Where the projector trains, what it reads, ``[n_i, C]``; `tokens` makes tokens of either.
+        """
+        return self._views_of(looks, projected=not self.profile.adapter.projector)
+
+    def tokens(self, frozen: Tensor) -> Tensor:
+        """Visual tokens ``[n, D]`` from what `frozen_visual` gives of one look."""
+        if not self.profile.adapter.projector:
+            return frozen
+        return self.vlm.project(frozen)
+
+    def _views_of(self, looks: Sequence[Look], *, projected: bool) -> list[Tensor]:
         jobs: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for index, look in enumerate(looks):
             for number, view in enumerate(look.views):
@@ -89,15 +106,15 @@ class GeoMag(nn.Module):
         for places in jobs.values():
             for start in range(0, len(places), ENCODE_AT_ONCE):
                 part = places[start : start + ENCODE_AT_ONCE]
-                tokens = self._visual_batch([(looks[i], n) for i, n in part])
+                tokens = self._visual_batch([(looks[i], n) for i, n in part], projected)
                 found.update(zip(part, tokens, strict=True))
         return [
             torch.cat([found[(i, n)] for n in range(len(look.views))])
             for i, look in enumerate(looks)
         ]
 
-    def _visual_batch(self, parts: Sequence[tuple[Look, int]]) -> list[Tensor]:
-        """Tokens of views that share their side and what they are pooled to."""
+    def _visual_batch(self, parts: Sequence[tuple[Look, int]], projected: bool) -> list[Tensor]:
+        """Tokens or features of views that share their side and what they are pooled to."""
         device = self.vlm.device
         pixels, boxes = [], []
         for look, number in parts:
@@ -105,12 +122,14 @@ class GeoMag(nn.Module):
             height, width = look.image.shape[:2]
             pixels.append(cut(torch.from_numpy(look.image), view))
             boxes.append(unit_box(view, width=width, height=height))
-        tokens = visual_tokens(
+        tokens = tower_features(
             self.vlm.llava.model,
             torch.stack(pixels).to(device),
             torch.tensor(boxes, device=device),
             pooled=parts[0][0].views[parts[0][1]].pooled,
         )
+        if projected:
+            tokens = self.vlm.project(tokens)
         kept = [look.views[number].kept for look, number in parts]
         return [merge(one, k) if k else one for one, k in zip(tokens, kept, strict=True)]
 

@@ -1,11 +1,13 @@
-"""Views of an image to visual tokens: CLIP at any side, placed in the frame of the whole image.
+"""Views of an image to visual tokens: a tower at any side, placed in the frame of the whole image.
 
 The stock tower takes one square at one size. A *view* is a box of the image at its own side in
-pixels; its patch positions are sampled from the tower's table at the view's global coordinates
-(model protocol 10, T2), so a crop's tokens say where in the image they are. For the whole image at
-the native side this equals the stock forward.
+pixels; the patch positions of CLIP, LLaVA's tower, are sampled from its table at the view's global
+coordinates (model protocol 10, T2), so a crop's tokens say where in the image they are. For the
+whole image at the native side this equals the stock forward. Other towers see a view as an image
+of its own (`geomag.model.towers`).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +16,9 @@ from torch import Tensor
 from transformers import LlavaModel
 
 from geomag.magcrop.views import View
+from geomag.model.towers import other_features
 
+CLIP = "clip_vision_model"
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -48,18 +52,40 @@ def cut(image: Tensor, view: View) -> Tensor:
 
 
 def visual_tokens(llava: LlavaModel, pixels: Tensor, boxes: Tensor, *, pooled: int = 0) -> Tensor:
-    """Visual tokens of views that share one side.
-
-    Args:
-        llava: Its tower, feature layer and projector are used.
-        pixels: ``[B, 3, S, S]`` in [0, 1], S a multiple of the patch.
-        boxes: ``[B, 4]``, each view's box in [0, 1] of its image.
-        pooled: Tokens a side that the features are averaged to before the projector; 0: as they
-            are, S / patch.
+    """Visual tokens of views that share one side: `tower_features` through LLaVA's projector.
 
     Returns:
         ``[B, n ** 2, D]``, row-major, n tokens a side.
     """
+    features = tower_features(llava, pixels, boxes, pooled=pooled)
+    return llava.multi_modal_projector(features)  # type: ignore[no-any-return]
+
+
+def tower_features(llava: LlavaModel, pixels: Tensor, boxes: Tensor, *, pooled: int = 0) -> Tensor:
+    """What the frozen tower sees of views that share one side, before the projector.
+
+    Args:
+        llava: Its tower and feature layer are used.
+        pixels: ``[B, 3, S, S]`` in [0, 1], S a multiple of the patch.
+        boxes: ``[B, 4]``, each view's box in [0, 1] of its image.
+        pooled: Tokens a side that the features are averaged to; 0: as they are, S / patch.
+
+    Returns:
+        ``[B, n ** 2, C]``, row-major, n tokens a side.
+    """
+    if llava.config.vision_config.model_type == CLIP:
+        features = _clip_features(llava, pixels, boxes)
+    else:
+        features = other_features(llava, pixels)
+    if pooled:
+        grid = math.isqrt(features.shape[1])
+        square = features.transpose(1, 2).unflatten(2, (grid, grid))
+        features = F.adaptive_avg_pool2d(square, pooled).flatten(2).transpose(1, 2)
+    return features
+
+
+def _clip_features(llava: LlavaModel, pixels: Tensor, boxes: Tensor) -> Tensor:
+    """Patch features ``[B, n ** 2, C]``, each at its place in the whole image."""
     tower = llava.vision_tower
     mean = pixels.new_tensor(MEAN).view(1, 3, 1, 1)
     std = pixels.new_tensor(STD).view(1, 3, 1, 1)
@@ -74,11 +100,7 @@ def visual_tokens(llava: LlavaModel, pixels: Tensor, boxes: Tensor, *, pooled: i
     hidden = tower.pre_layrnorm(torch.cat([first, patches + positions], dim=1))
     for layer in _layers_read(llava):
         hidden = layer(hidden, attention_mask=None)
-    features = hidden[:, 1:]
-    if pooled:
-        square = features.transpose(1, 2).unflatten(2, (grid, grid))
-        features = F.adaptive_avg_pool2d(square, pooled).flatten(2).transpose(1, 2)
-    return llava.multi_modal_projector(features)  # type: ignore[no-any-return]
+    return hidden[:, 1:]
 
 
 def merge(tokens: Tensor, kept: Sequence[int]) -> Tensor:

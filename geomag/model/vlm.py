@@ -73,6 +73,10 @@ class Vlm(nn.Module):
         """From hidden states ``[..., D]`` to logits ``[..., V]``."""
         return self.llava.lm_head  # type: ignore[no-any-return]
 
+    def project(self, features: Tensor) -> Tensor:
+        """The tower's features ``[..., C]`` to visual tokens ``[..., D]`` (LLaVA's projector)."""
+        return self.llava.model.multi_modal_projector(features)  # type: ignore[no-any-return]
+
     @property
     def width(self) -> int:
         """Hidden width D of the language model."""

@@ -17,6 +17,7 @@ from transformers import LlavaForConditionalGeneration
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json, visible, write_json
+from geomag.model import towers as _registers_efficientnet  # noqa: F401
 from geomag.model.sam2_parts import (
     HIERA_LARGE,
     Sam2Parts,
@@ -64,6 +65,27 @@ def save_base(folder: Path, vlm: Vlm, sam: Sam2Parts) -> str:
         return seal(out, kind="trained")
 
 
+def save_composed(folder: Path, vlm: Vlm, profile: Profile) -> str:
+    """Write a composed VLM, and a manifest of its parts and of the pinned mask encoder.
+
+    The language model is written in half precision, the rest as it is: a batch norm's running
+    variances span more than half precision holds.
+    """
+    vlm.llava.model.language_model.half()
+    vlm.llava.lm_head.half()
+    with publish(folder) as out:
+        vlm.llava.save_pretrained(out / "vlm")
+        vlm.tokenizer.save_pretrained(out / "vlm")
+        encoder = profile.encoder.path
+        parts = {
+            "encoder": {"path": encoder, "sha256": _weight_digests(local_folder(encoder))},
+            "language": {"path": profile.vlm.language, "sha256": profile.vlm.language_sha256},
+            "vision": {"path": profile.vlm.vision, "sha256": profile.vlm.vision_sha256},
+        }
+        write_json(out / "manifest.json", parts)
+        return seal(out, kind="composed")
+
+
 def pin_base(folder: Path, profile: Profile) -> str:
     """Write a manifest of the pretrained weights that the profile names, and their digests.
 
@@ -96,13 +118,15 @@ def _check_sizes(profile: Profile) -> None:
 
 
 def check_pins(folder: Path, profile: Profile) -> None:
-    """Hold the pretrained weights against the manifest that `pin_base` wrote.
+    """Hold the pretrained weights that are read in place against the base folder's manifest.
 
     Raises:
         WeightsError: Naming the file that was changed, added or lost since.
     """
     manifest = read_json(folder / "manifest.json")
     for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
+        if name not in manifest:  # a composed VLM lies in the folder itself
+            continue
         pinned, found = manifest[name]["sha256"], _weight_digests(local_folder(path))
         for file in sorted({*pinned, *found}):
             if pinned.get(file) != found.get(file):
@@ -114,10 +138,11 @@ def check_pins(folder: Path, profile: Profile) -> None:
 
 def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
     """The frozen VLM and SAM2 of a base folder, in evaluation mode."""
-    facts = sealed(folder)
-    if facts["kind"] == "pinned":
+    kind = sealed(folder)["kind"]
+    if kind in ("pinned", "composed"):
         check_pins(folder, profile)
-        vlm = load_vlm(local_folder(profile.vlm.path), dtype=profile.vlm.dtype)
+        where = local_folder(profile.vlm.path) if kind == "pinned" else folder / "vlm"
+        vlm = load_vlm(where, dtype=profile.vlm.dtype)
         sam = load_sam2(local_folder(profile.encoder.path))
     else:
         vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)

@@ -99,7 +99,7 @@ class JointTraining:
         together = pack_turns(
             vlm,
             self._ids.head,
-            [row.sample.visual.to(vlm.device) for row in rows],
+            [self._model.tokens(row.sample.visual.to(vlm.device)) for row in rows],
             [self._turns(row) for row in rows],
         )
         packed = together.packed

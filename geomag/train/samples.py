@@ -29,7 +29,8 @@ class Sample:
     records: tuple[Record, ...]
     """Of one task; a record with masks is alone."""
     visual: Tensor
-    """``[n, D]`` visual tokens."""
+    """``[n, D]`` visual tokens, or ``[n, C]`` where the projector trains
+    (`GeoMag.frozen_visual`)."""
     features: tuple[Tensor, ...]
     """SAM2's levels ``[C_l, h_l, w_l]``, fine to coarse; empty where nothing is drawn."""
     truth: Tensor
@@ -74,7 +75,7 @@ def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:
     """
     groups = iter(seen)
     while part := list(islice(groups, AT_ONCE)):
-        visual = model.visual([look for _, look in part])
+        visual = model.frozen_visual([look for _, look in part])
         drawn = [i for i, (records, _) in enumerate(part) if records[0].masks]
         levels = [f.cpu() for f in model.features([part[i][1] for i in drawn])] if drawn else []
         place = {index: number for number, index in enumerate(drawn)}

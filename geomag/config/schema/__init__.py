@@ -40,6 +40,9 @@ class Profile:
 
     name: str
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    benchmarks: tuple[str, ...] = ()
+    """Those of the ten that this line is about; empty: all. The others are not chosen, which is
+    not the same as missing."""
     threads: int = 0
     """CPU threads of one process; 0: what the environment says, else all cores."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -56,3 +59,10 @@ class Profile:
     predict: PredictConfig = field(default_factory=PredictConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+
+    def __post_init__(self) -> None:
+        if self.adapter.projector and self.magcrop.fewer == "prune":
+            raise ValueError(
+                "adapter.projector trains on features before they are projected, and "
+                "magcrop.fewer prune merges tokens after: choose one"
+            )

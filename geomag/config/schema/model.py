@@ -8,10 +8,19 @@ from geomag.config.schema.checks import positive, share, token_budget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlmConfig:
-    """The LLaVA-class model: sizes when trained here, a folder when pretrained."""
+    """The LLaVA-class model: sizes when trained here, a folder when pretrained, or two parts."""
 
     path: str = ""
-    """Pretrained weights: a folder or ``package:MODULE/FOLDER``; empty: the base stage trains."""
+    """Pretrained weights: a folder or ``package:MODULE/FOLDER``; empty: the base stage trains, or
+    joins ``language`` and ``vision``."""
+    language: str = ""
+    """A Llama- or Qwen2-class language model, folder or ``.gguf``, that the base stage joins with
+    ``vision`` (`geomag.model.compose`)."""
+    language_sha256: str = ""
+    """What its file must hash to; empty: not looked at."""
+    vision: str = ""
+    """A vision encoder: a folder of transformers, or EfficientNet-Lite0's ``.pth``."""
+    vision_sha256: str = ""
     image_px: int = 168
     """Side of the square input of the vision tower."""
     patch_px: int = 14
@@ -23,7 +32,14 @@ class VlmConfig:
     text_heads: int = 4
     dtype: Literal["float32", "bfloat16"] = "float32"
 
+    @property
+    def is_composed(self) -> bool:
+        """Whether the base stage joins two pretrained parts."""
+        return bool(self.language)
+
     def __post_init__(self) -> None:
+        if bool(self.language) != bool(self.vision) or (self.path and self.language):
+            raise ValueError("vlm wants path alone, language and vision together, or none of them")
         if self.image_px % self.patch_px:
             raise ValueError(
                 f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}"
@@ -62,6 +78,8 @@ class AdapterConfig:
     alpha: int = 16
     dropout: float = 0.0
     targets: Literal["qv", "all_linear"] = "qv"
+    projector: bool = False
+    """Whether the projector goes on training with LoRA (LLaVA's stage 2)."""
     n_seg: int = 3
     """N of Eq 1: [SEG] tokens per target."""
 

@@ -32,6 +32,11 @@ class BaseConfig:
     save_every: int = 200
     alignment: float = 1.0
     """Weight of -log(attention mass inside the target); 0 reproduces the paper."""
+    projector_steps: int = 400
+    """Updates of a composed VLM's projector, alone, on the training captions (LLaVA's stage 1)."""
+    projector_batch: int = 8
+    """Images per update, all captions of each."""
+    projector_lr: float = 1.0e-3
     seed: int = 11
 
 
