@@ -53,8 +53,7 @@ def make_base(project: Path, profile: Profile) -> None:
         profile,
         project / "artifacts" / "models" / "base",
         project / "work" / "base",
-        data=project / "data",
-        artifacts=project / "artifacts",
+        root=project,
         code={},
         log=log,
     )

@@ -59,8 +59,7 @@ def base(
     from geomag.versions import code_identity
 
     settings, root = load_profile(profile), project_root()
-    artifacts, work = root / "artifacts", root / "work" / "base"
-    out = artifacts / "models" / "base"
+    out, work = root / "artifacts" / "models" / "base", root / "work" / "base"
     if release:
         settings = override(settings, vlm={"path": ""}, encoder={"path": ""})
         out = local_folder(RELEASED)
@@ -69,15 +68,7 @@ def base(
     with tracking as tracked, stopping_quietly():
         code = code_identity(root, "base")
         if settings.vlm.is_composed:
-            rows = make_composed_base(
-                settings,
-                out,
-                work,
-                data=root / "data",
-                artifacts=artifacts,
-                code=code,
-                log=typer.echo,
-            )
+            rows = make_composed_base(settings, out, work, root=root, code=code, log=typer.echo)
         else:
             rows = make_base(settings, out, work, code=code, log=typer.echo)
         for row in rows:

@@ -148,7 +148,8 @@ def _efficientnet(state: dict[str, Tensor]) -> EfficientNetLiteModel:
     tower = EfficientNetLiteModel(EfficientNetLiteConfig())
     own = {name: tensor for name, tensor in state.items() if not name.startswith("_fc.")}
     load_strictly(tower, own, place="EfficientNet-Lite0")
-    return tower.eval()
+    tower.eval()
+    return tower
 
 
 def _from_gguf(path: Path) -> tuple[nn.Module, PreTrainedTokenizerBase]:

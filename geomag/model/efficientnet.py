@@ -105,7 +105,8 @@ class EfficientNetLiteModel(PreTrainedModel):
     def train(self, mode: bool = True) -> "EfficientNetLiteModel":
         """Stay in evaluation mode, whatever the model around it does."""
         del mode
-        return super().train(False)
+        super().train(False)
+        return self
 
     def pyramid(self, pixels: Tensor) -> list[Tensor]:
         """Feature maps fine to coarse, the last of each stride.

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.data.benchmarks import Task
+from geomag.data.benchmarks import Split, Task
 from geomag.data.images import read_rgb
 from geomag.data.prompts import EVALUATION
-from geomag.data.records import Record
-from geomag.data.selection import chosen_benchmarks, training_records
+from geomag.data.records import Record, read_records
+from geomag.data.selection import chosen_benchmarks
 from geomag.errors import AnnotationError
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.views import View
@@ -93,7 +93,7 @@ def caption_records(artifacts: Path, profile: Profile) -> dict[str, list[Record]
     for benchmark in chosen_benchmarks(profile):
         path = artifacts / "records" / benchmark.name / "records.jsonl"
         if benchmark.task is Task.CAPTION and path.is_file():
-            found[benchmark.name] = training_records(benchmark, path, profile.train)
+            found[benchmark.name] = list(read_records(path, splits=[Split.TRAIN]))
     return found
 
 
@@ -117,8 +117,7 @@ def make_composed_base(
     out: Path,
     work: Path,
     *,
-    data: Path,
-    artifacts: Path,
+    root: Path,
     code: Mapping[str, str],
     log: Callable[[str], None],
 ) -> list[dict[str, Any]]:
@@ -128,8 +127,7 @@ def make_composed_base(
         profile: ``vlm.language`` and ``vlm.vision``; ``base.projector_*`` for the training.
         out: Output folder, replaced in one rename.
         work: Folder of resumable state.
-        data: Folder of the benchmarks.
-        artifacts: Folder of the stages' outputs: validated records of a caption benchmark.
+        root: Project root, where validated records of a caption benchmark and its pictures lie.
         code: Of the stage (`geomag.versions.code_identity`).
         log: Takes progress lines.
 
@@ -140,6 +138,7 @@ def make_composed_base(
         AnnotationError: If there are no captions to train on.
         Stopped: After a signal, with the state saved.
     """
+    artifacts = root / "artifacts"
     by_name = caption_records(artifacts, profile)
     if not any(by_name.values()):
         raise AnnotationError(
@@ -153,7 +152,7 @@ def make_composed_base(
     images = [
         one
         for name, rows in by_name.items()
-        for one in captioned(vlm, rows, data / name, profile.vlm.image_px)
+        for one in captioned(vlm, rows, root / "data" / name, profile.vlm.image_px)
     ]
     log(f"projector: {len(images)} images, {sum(len(i.captions) for i in images)} captions")
     job = ProjectorPretraining(vlm, images, seed=profile.base.seed)

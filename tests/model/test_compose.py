@@ -96,21 +96,19 @@ def test_encoders_of_transformers_give_their_own_patch_features(kind, tmp_path):
     assert torch.allclose(tower_features(vlm.llava.model, pixels(28), WHOLE), stock, atol=1e-5)
 
 
-def test_a_saved_model_comes_back_as_llava_with_the_same_answers(tmp_path):
+def test_a_saved_model_comes_back_as_llava_to_the_bit_but_the_language_model_in_half(tmp_path):
     vlm = tiny_composed()
     profile = override(load_profile("sample"), vlm={"path": "", "language": "a", "vision": "b"})
-    tokens = visual_tokens(vlm.llava.model, pixels(), WHOLE)
-    before = vlm.states(vlm.pack([vlm.ids(PROMPT)], list(tokens)))
     save_composed(tmp_path / "base", vlm, profile)
     back = load_vlm(tmp_path / "base" / "vlm").eval()
     assert torch.equal(
         tower_features(back.llava.model, pixels(), WHOLE),
         tower_features(vlm.llava.model, pixels(), WHOLE),
     )
-    after = back.states(
-        back.pack([back.ids(PROMPT)], list(visual_tokens(back.llava.model, pixels(), WHOLE)))
-    )
-    assert torch.allclose(before, after, atol=5e-3)  # the language model lies in half precision
+    vlm.llava.float()  # saving has rounded the language model to half precision
+    for one, other in zip(vlm.llava.parameters(), back.llava.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert back.decode(back.ids("the red ship")) == "the red ship"
 
 
 def test_eq_4_equals_the_gradient_of_eager_attention_on_grouped_heads():

@@ -89,8 +89,7 @@ def trainings(project, profile):
         profile,
         project / "artifacts" / "models" / "base",
         project / "work" / "base",
-        data=project / "data",
-        artifacts=project / "artifacts",
+        root=project,
         code={},
         log=print,
     )
@@ -124,7 +123,6 @@ def said_about(project, profile, split):
 def test_eight_pictures_are_captioned_by_what_is_seen_in_them(project):
     profile = small(project)
     stage1, stage2 = trainings(project, profile)
-    print(stage1, stage2)
     assert stage1[-1] < stage1[0] - 0.05
     assert stage2[-1] < 0.1
     said = said_about(project, profile, Split.TEST)
