@@ -1,7 +1,10 @@
 """The ten benchmarks of the paper: one spelling, one task, one place in its tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from geomag.errors import ConfigError
 
 
 class Task(StrEnum):
@@ -114,3 +117,18 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
     )
 }
+
+
+def chosen_benchmarks(names: Sequence[str] = ()) -> list[Benchmark]:
+    """The benchmarks that a profile's ``benchmarks`` names, in our order; all where it names none.
+
+    Raises:
+        ConfigError: On a name that is none of them.
+
+    >>> [b.name for b in chosen_benchmarks(["aid", "rsvqa_lr"])]
+    ['rsvqa_lr', 'aid']
+    """
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        raise ConfigError("benchmarks", ", ".join(unknown), f"some of {', '.join(BENCHMARKS)}")
+    return [b for b in BENCHMARKS.values() if not names or b.name in names]

@@ -3,29 +3,12 @@
 from pathlib import Path
 
 from geomag.config.schema import Profile, TrainConfig
-from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
+from geomag.data.benchmarks import Benchmark, Split, Task
 from geomag.data.records import Record, read_records
-from geomag.errors import ConfigError
 from geomag.seeds import generator
 
 QUESTIONS_KEPT = ("presence", "comp", "rural_urban", "count")
 """RSVQA types that training asks; areas are numbers nobody scores (region protocol 2.6)."""
-
-
-def chosen_benchmarks(profile: Profile) -> list[Benchmark]:
-    """The benchmarks that the profile is about, in the order of `BENCHMARKS`.
-
-    Raises:
-        ConfigError: If it names one that does not exist.
-    """
-    unknown = sorted(set(profile.benchmarks) - set(BENCHMARKS))
-    if unknown:
-        raise ConfigError(
-            f"profile {profile.name}, benchmarks", ", ".join(unknown), f"of {', '.join(BENCHMARKS)}"
-        )
-    return [
-        b for b in BENCHMARKS.values() if not profile.benchmarks or b.name in profile.benchmarks
-    ]
 
 
 def training_records(benchmark: Benchmark, path: Path, config: TrainConfig) -> list[Record]:

@@ -15,11 +15,10 @@ from torch import Tensor
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks import Split, Task, chosen_benchmarks
 from geomag.data.images import read_rgb
 from geomag.data.prompts import EVALUATION
 from geomag.data.records import Record, read_records
-from geomag.data.selection import chosen_benchmarks
 from geomag.errors import AnnotationError
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.views import View
@@ -90,7 +89,7 @@ class ProjectorPretraining:
 def caption_records(artifacts: Path, profile: Profile) -> dict[str, list[Record]]:
     """Training captions by benchmark, of those whose records are there."""
     found = {}
-    for benchmark in chosen_benchmarks(profile):
+    for benchmark in chosen_benchmarks(profile.benchmarks):
         path = artifacts / "records" / benchmark.name / "records.jsonl"
         if benchmark.task is Task.CAPTION and path.is_file():
             found[benchmark.name] = list(read_records(path, splits=[Split.TRAIN]))

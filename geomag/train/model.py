@@ -9,10 +9,16 @@ import torch
 
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
-from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Task
+from geomag.data.benchmarks import (
+    BENCHMARKS,
+    Benchmark,
+    Granularity,
+    Task,
+    chosen_benchmarks,
+)
 from geomag.data.by_image import image_parts
 from geomag.data.records import Record
-from geomag.data.selection import chosen_benchmarks, looks_through_eq4, training_records
+from geomag.data.selection import looks_through_eq4, training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
 from geomag.model.assemble import save_trained, untrained
@@ -103,7 +109,7 @@ def identity(profile: Profile, root: Path, code: Mapping[str, str]) -> dict[str,
         code: Of the stage (`geomag.versions.code_identity`).
     """
     data, artifacts = root / "data", root / "artifacts"
-    names = [b.name for b in chosen_benchmarks(profile) if b.trains]
+    names = [b.name for b in chosen_benchmarks(profile.benchmarks) if b.trains]
     records = [file_digest(artifacts / "records" / n / "records.jsonl") for n in names]
     maps = [
         file_digest(artifacts / "crops" / n / "heatmaps.npz") for n in names if BENCHMARKS[n].crops
@@ -126,7 +132,7 @@ def all_samples(
         benchmark.name: training_records(
             benchmark, artifacts / "records" / benchmark.name / "records.jsonl", profile.train
         )
-        for benchmark in chosen_benchmarks(profile)
+        for benchmark in chosen_benchmarks(profile.benchmarks)
         if benchmark.trains
     }
     parts = [

@@ -13,11 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from geomag.config import load_profile, override
-from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks import Split, Task, chosen_benchmarks
 from geomag.data.images import read_rgb
 from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record, read_records, write_records
-from geomag.data.selection import chosen_benchmarks
 from geomag.model.assemble import trained
 from geomag.model.geomag import Query
 from geomag.model.look import plain_look
@@ -145,6 +144,6 @@ def test_the_trained_projector_is_saved_with_the_adapter_and_the_base_keeps_its_
 
 
 def test_a_profile_about_one_benchmark_does_not_ask_for_the_others(project):
-    assert [b.name for b in chosen_benchmarks(small(project))] == ["ucm_captions"]
+    assert [b.name for b in chosen_benchmarks(small(project).benchmarks)] == ["ucm_captions"]
     everything = replace(small(project), benchmarks=())
-    assert len(chosen_benchmarks(everything)) == 10
+    assert len(chosen_benchmarks(everything.benchmarks)) == 10
