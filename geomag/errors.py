@@ -4,6 +4,7 @@ A `GeoMagError` ends a command with exit code 2 and one message, without a trace
 Anything else is our fault and ends it with exit code 1.
 """
 
+import errno
 import reprlib
 from dataclasses import dataclass
 
@@ -90,3 +91,31 @@ class OutputError(GeoMagError):
 
 class ToolError(GeoMagError):
     """Something the machine should have (Java, a GPU, disk space) is missing."""
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space and run it again; nothing was left half-written",
+    errno.EDQUOT: "free some of your quota and run it again; nothing was left half-written",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "name a place that you may use, or ask for the right",
+    errno.EPERM: "name a place that you may use, or ask for the right",
+    errno.ENOTDIR: "a file stands where a folder should: move it away",
+    errno.EEXIST: "a file stands where a folder should: move it away",
+    errno.EISDIR: "a folder stands where a file should: name the file",
+    errno.EMFILE: "raise the limit with ulimit -n",
+    errno.ENAMETOOLONG: "name something shorter",
+}
+
+
+def of_system(error: OSError, place: str = "") -> ToolError:
+    """What the operating system said, as an error that a user can act on.
+
+    Args:
+        error: From any read or write.
+        place: What was read or written, where the error does not say it.
+    """
+    named = place or (str(error.filename) if error.filename is not None else "a file")
+    if error.filename2 is not None and not place:
+        named = f"{named} -> {error.filename2}"
+    said = error.strerror or str(error) or type(error).__name__
+    return ToolError(named, said, remedy=_REMEDIES.get(error.errno or 0, ""))

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from geomag.errors import AnnotationError, UnsafePathError
+from geomag.errors import AnnotationError, UnsafePathError, of_system
+from geomag.parse import decode, mapping, parse_json, read_text
 from geomag.partial import partial_file
 
 
@@ -21,10 +22,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary name has another suffix, so a format that goes by it must be named.
     """
     with partial_file(path) as temporary:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        except OSError as failed:
+            if failed.filename is None or str(failed.filename) == str(temporary):
+                raise of_system(failed, str(path)) from failed
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -44,15 +50,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON file; a broken one is named with its line."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as missing:
-        raise AnnotationError(str(path), "no such file") from missing
-    except (json.JSONDecodeError, UnicodeDecodeError) as broken:
-        raise AnnotationError(
-            str(path), f"not JSON ({broken})", remedy="fetch the file again"
-        ) from broken
+    """Read one JSON file; a broken one is named with its line or byte."""
+    return parse_json(read_text(path), str(path))
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
@@ -67,21 +66,24 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON Lines file; blank lines are skipped, a broken one is named."""
+    for number, row in numbered_rows(path):
+        yield mapping(row, f"{path}, line {number}")
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield ``(line number, value)`` of a JSON Lines file; blank lines are skipped."""
     try:
-        handle = path.open(encoding="utf-8")
+        handle = path.open("rb")
     except FileNotFoundError as missing:
         raise AnnotationError(str(path), "no such file") from missing
     with handle:
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as broken:
-                raise AnnotationError(f"{path}, line {number}", f"not JSON ({broken})") from broken
-            if not isinstance(row, dict):
-                raise AnnotationError(f"{path}, line {number}", "not a JSON object")
-            yield row
+        start = 0
+        for number, raw in enumerate(handle, start=1):
+            place = f"{path}, line {number}"
+            line = decode(raw, place, start=start)
+            start += len(raw)
+            if line and not line.isspace():
+                yield number, parse_json(line, place)
 
 
 def visible(folder: Path, pattern: str = "*") -> list[Path]:

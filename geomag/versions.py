@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from geomag.errors import ToolError
-from geomag.io import file_digest, value_digest
+from geomag.errors import AnnotationError, ToolError
+from geomag.io import file_digest, read_json, value_digest
+from geomag.parse import read_text, read_yaml
 from geomag.partial import is_partial
 
 PACKAGE = Path(__file__).parent
@@ -59,8 +60,13 @@ def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | No
     pointer = root / f"{target}.dvc"
     if not pointer.is_file():
         return None
-    out = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]
-    return listing(root, out["md5"])
+    try:
+        md5 = str(read_yaml(pointer)["outs"][0]["md5"])
+    except (KeyError, IndexError, TypeError) as other:
+        raise AnnotationError(
+            str(pointer), "no md5 under outs", "a file that DVC wrote", f"dvc add {target}"
+        ) from other
+    return listing(root, md5)
 
 
 def listing(root: Path, md5: str) -> list[tuple[str, str]] | None:
@@ -68,7 +74,7 @@ def listing(root: Path, md5: str) -> list[tuple[str, str]] | None:
     path = root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
     if not path.is_file():
         return None
-    entries = json.loads(path.read_text(encoding="utf-8"))
+    entries = read_json(path)
     return [(entry["relpath"], entry["md5"]) for entry in entries]
 
 
@@ -96,8 +102,15 @@ def read_lock(root: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
-    tree = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
-    return dict(tree.get("stages", {}))
+    try:
+        tree = yaml.load(read_text(path), loader) or {}  # noqa: S506
+        return dict(tree.get("stages", {}))
+    except (yaml.YAMLError, AttributeError, ValueError) as broken:
+        raise AnnotationError(
+            str(path),
+            f"not a lock file of DVC ({broken!s:.200})",
+            remedy="git checkout dvc.lock, or dvc repro",
+        ) from broken
 
 
 def stage_paths(lock: Mapping[str, Any], stage: str, part: str) -> dict[str, str]:

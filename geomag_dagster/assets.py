@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from geomag.parse import read_yaml
 from geomag_dagster.checks import check_output, check_refused_records, check_specs
 from geomag_dagster.compute import CPUS, GPUS, compute
 from geomag_dagster.dvc import DvcResource
@@ -126,7 +127,7 @@ def code_version(stage: Stage, root: Path) -> str:
     """Short digest of a stage's command, settings and code: what it does, whatever the data."""
     digest = hashlib.sha256(stage.cmd.encode())
     for file, keys in stage.params:
-        tree = yaml.safe_load((root / file).read_text(encoding="utf-8")) or {}
+        tree = read_yaml(root / file) or {}
         chosen = {key: tree.get(key) for key in keys} if keys else tree
         digest.update(yaml.safe_dump(chosen, sort_keys=True).encode())
     for dep in stage.deps:

@@ -4,7 +4,6 @@ The same run as a click on Materialize, on the same instance: the UI shows it af
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -16,10 +15,11 @@ from typing import TextIO
 import dagster as dg
 from dagster._core.execution.api import execute_run_iterator
 
+from geomag.cli.boundary import told
 from geomag.cli.score import table
 from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
-from geomag.errors import GeoMagError
+from geomag.io import read_json
 from geomag_dagster import definitions
 from geomag_dagster.home import dagster_home
 from geomag_dagster.metadata import arms_of
@@ -53,7 +53,7 @@ def score_tables(root: Path) -> Iterator[str]:
         path = root / "artifacts" / "scores" / f"{name}.json"
         if not path.is_file():
             continue
-        for arm, score in arms_of(json.loads(path.read_text(encoding="utf-8"))).items():
+        for arm, score in arms_of(read_json(path)).items():
             yield f"\n{table(arm, score)}"
 
 
@@ -115,8 +115,11 @@ def main() -> int:
     with _own_stdout() as out:
         try:
             succeeded = run_job(chosen.job, root, out)
-        except GeoMagError as wrong:
-            sys.stderr.write(f"{wrong}\n")
+        except Exception as wrong:
+            message = told(wrong)
+            if message is None:
+                raise
+            sys.stderr.write(f"{message}\n")
             return 2
         if succeeded:
             out.writelines(f"{line}\n" for line in score_tables(root))

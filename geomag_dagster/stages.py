@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
+from geomag.errors import ConfigError
+from geomag.parse import mapping, read_yaml
 
 _PLACEHOLDER = re.compile(r"\$\{\s*([^}]+?)\s*\}")
 
@@ -44,7 +45,7 @@ def read_stages(root: Path) -> dict[str, Stage]:
     Raises:
         ValueError: On a template that cannot be resolved, naming the stage.
     """
-    tree = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8")) or {}
+    tree = mapping(read_yaml(root / "dvc.yaml") or {}, "dvc.yaml", ConfigError)
     values = _variables(root, tree.get("vars", ["params.yaml"]))
     found: dict[str, Stage] = {}
     for name, definition in (tree.get("stages") or {}).items():
@@ -81,7 +82,7 @@ def _variables(root: Path, sources: list[Any]) -> dict[str, Any]:
         if isinstance(source, dict):
             values.update(source)
         elif (path := root / source).is_file():
-            values.update(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+            values.update(mapping(read_yaml(path) or {}, str(path), ConfigError))
     return values
 
 

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from geomag.cli.boundary import told
 from geomag.config import project_root
-from geomag.errors import GeoMagError, ToolError
+from geomag.errors import ToolError
 from geomag.tracking import make_store, tracking_uri
 from geomag_dagster.home import dagster_home
 from geomag_dagster.supervise import die_with_parent
@@ -100,8 +101,11 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         return serve(project_root(), port=chosen.port, mlflow_port=chosen.mlflow_port)
-    except GeoMagError as wrong:
-        sys.stderr.write(f"{wrong}\n")
+    except Exception as wrong:
+        message = told(wrong)
+        if message is None:
+            raise
+        sys.stderr.write(f"{message}\n")
         return 2
 
 

@@ -1,4 +1,4 @@
-"""``geomag``: a file per verb; a `GeoMagError` ends with exit code 2 and one message."""
+"""``geomag``: a file per verb; what a user can mend ends with exit code 2 and one message."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ from geomag.cli import (
     trace,
     train,
 )
-from geomag.errors import GeoMagError
+from geomag.cli.boundary import told
 
 for _name, _value in {
     "HF_HUB_OFFLINE": "1",
@@ -66,7 +66,10 @@ def main() -> NoReturn:
     """Run the command line: 0 done, 2 the input is wrong, 1 our fault (with a traceback)."""
     try:
         app()
-    except GeoMagError as wrong:
-        sys.stderr.write(f"{wrong}\n")
+    except Exception as wrong:
+        message = told(wrong)
+        if message is None:
+            raise
+        sys.stderr.write(f"{message}\n")
         raise SystemExit(2) from None
     raise SystemExit(0)

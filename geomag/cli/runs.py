@@ -10,8 +10,7 @@ def runs(
 ) -> None:
     """Print a view of the tracked runs."""
     from geomag.config import project_root
-    from geomag.errors import ConfigError, ToolError
-    from geomag.tracking.store import TrackerDownError
+    from geomag.errors import ConfigError
     from geomag.tracking.views import read_views, search
 
     root = project_root()
@@ -22,10 +21,7 @@ def runs(
         return
     if view not in views:
         raise ConfigError("VIEW", repr(view), f"one of {sorted(views)}")
-    try:
-        rows = search(views[view], root)
-    except TrackerDownError as failure:
-        raise ToolError("MLflow", str(failure), remedy="see MLFLOW_TRACKING_URI") from failure
+    rows = search(views[view], root)
     typer.echo(views[view].title)
     for row in rows:
         cells = [f"{n} {v:.4f}" if isinstance(v, float) else f"{n} {v}" for n, v in row.items()]

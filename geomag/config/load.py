@@ -12,6 +12,7 @@ import yaml
 from geomag.config.schema import Profile
 from geomag.errors import ConfigError, shown
 from geomag.io import value_digest
+from geomag.parse import mapping, read_yaml
 
 PROFILES_DIR = Path(__file__).resolve().parent.parent / "profiles"
 
@@ -48,7 +49,7 @@ def load_profile(name: str | None = None, *, root: Path | None = None) -> Profil
             f"{path} does not exist",
             f"one of {known}, or a path to a YAML file",
         )
-    return parse_profile(yaml.safe_load(path.read_text(encoding="utf-8")), place=path.name)
+    return parse_profile(read_yaml(path), place=path.name)
 
 
 def parse_profile(tree: Any, *, place: str) -> Profile:
@@ -101,7 +102,7 @@ def _profile_of_params(root: Path) -> str | None:
     path = root / "params.yaml"
     if not path.is_file():
         return None
-    tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    tree = mapping(read_yaml(path) or {}, str(path), ConfigError)
     return str(tree["profile"]) if "profile" in tree else None
 
 

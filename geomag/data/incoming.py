@@ -35,6 +35,7 @@ from geomag.errors import (
     UnsafePathError,
 )
 from geomag.io import atomic_path, file_digest, read_json, write_json
+from geomag.parse import parse_json, read_text
 from geomag.partial import partial_folder
 from geomag.versions import require_dvc
 
@@ -259,7 +260,7 @@ def _refuse_if_read(root: Path) -> None:
     path = root / ".dvc" / "tmp" / "rwlock"
     if not path.is_file():
         return
-    held = json.loads(path.read_text(encoding="utf-8") or "{}")
+    held = parse_json(read_text(path) or "{}", str(path))
     data = root.resolve() / "data"
     for name, users in [*held.get("read", {}).items(), *held.get("write", {}).items()]:
         place = Path(name)

@@ -15,6 +15,7 @@ from geomag.data.readers.tree import locate_with
 from geomag.data.sample.encode import write_lines
 from geomag.errors import AnnotationError
 from geomag.io import file_digest, visible
+from geomag.parse import read_text, read_xml
 
 _SHOWN = 10
 
@@ -131,10 +132,7 @@ def _sources(base: Path, benchmark: str) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as broken:
-        raise AnnotationError(str(path), f"not UTF-8 ({broken})") from broken
+    text = read_text(path)
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -182,13 +180,7 @@ def _index(line: str, count: int, place: str) -> int:
 
 def _count(path: Path) -> int:
     """Objects of an annotation file."""
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, parse
-
-    try:
-        return len(parse(path, forbid_dtd=True).getroot().findall("object"))
-    except (DefusedXmlException, ParseError, ValueError) as broken:
-        raise AnnotationError(str(path), f"not plain XML ({broken})") from broken
+    return len(read_xml(path).findall("object"))
 
 
 def _conflict(place: str, what: str, where: str) -> AnnotationError:

@@ -165,6 +165,6 @@ def _carry_out(
 def _down(failure: TrackerDownError) -> ToolError:
     return ToolError(
         "MLflow",
-        f"does not answer ({failure})",
+        f"does not answer ({failure.found})",
         remedy="nothing was promoted and the answers are kept: run geomag promote again",
     )

@@ -3,14 +3,13 @@
 Only what the cell needs runs: its answers and its score, or further up when asked.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from geomag.evaluate.trace import trace
-from geomag.io import read_json
+from geomag.io import read_json, read_jsonl
 from geomag.report.ours import Cell, Scores
 from geomag.report.paper import paper_tables
 from geomag.report.scratch import ReproductionError, StageFailedError, clone
@@ -219,8 +218,7 @@ def _of_rows(path: str, recorded: Path, built: Path) -> str:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as rows:
-        yield from (json.loads(row) for row in rows)
+    return read_jsonl(path)
 
 
 def _of_values(before: Any, now: Any) -> str:

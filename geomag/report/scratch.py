@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from geomag.errors import GeoMagError, ToolError
+from geomag.errors import ConfigError, GeoMagError, ToolError
+from geomag.parse import mapping, read_yaml
 from geomag.versions import path_md5
 
 OURS = ("DAGSTER_", "DVC_", "GEOMAG_", "MLFLOW_", "PYTHON")
@@ -55,7 +54,7 @@ class Clone:
                 raise self._other(dep["path"], stage, f"md5 {dep['md5']}")
         for file, recorded in entry.get("params", {}).items():
             path = self.root / file
-            tree = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            tree = read_yaml(path) if path.is_file() else {}
             for key, value in recorded.items():
                 if tree.get(key) != value:
                     raise self._other(f"{file}, {key}", stage, repr(value))
@@ -130,7 +129,7 @@ def clone(project: Path, folder: Path, commit: str) -> Clone:
 def _link_weights(project: Path, folder: Path) -> None:
     """Pretrained weights are in neither git nor DVC: a profile names their folders, by digest."""
     for profile in (folder / "geomag" / "profiles").glob("*.yaml"):
-        sections = (yaml.safe_load(profile.read_text(encoding="utf-8")) or {}).values()
+        sections = mapping(read_yaml(profile) or {}, str(profile), ConfigError).values()
         for path in (
             part["path"] for part in sections if isinstance(part, dict) and "path" in part
         ):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from geomag.errors import ToolError
-from geomag.tracking.database import SQLITE, make_store, tracking_uri
+from geomag.tracking.database import SQLITE, holders, make_store, tracking_uri
 from geomag.tracking.spool import Entry, Spool
 
 T = TypeVar("T")
@@ -21,13 +21,15 @@ KEY = "geomag.key"
 """Tag that says which settings a run belongs to; an interrupted run is resumed by it."""
 WAITS_S = (0.2, 1.0, None)
 """Pauses after each failed try of one call; after the last, MLflow counts as down."""
+LOCKED_S = 60.0
+"""How long one call waits for another process that writes to the same SQLite file."""
 CANDIDATE, PARENT = "candidate", "mlflow.parentRunId"
 """Experiment of the parents, one for each Dagster run, and MLflow's tag of a child."""
 EXTERNAL = "mlflow.model.isExternal"
 """MLflow's tag for a model whose files are kept elsewhere."""
 
 
-class TrackerDownError(Exception):
+class TrackerDownError(ToolError):
     """MLflow did not take an entry, and retrying did not help."""
 
 
@@ -132,14 +134,29 @@ class Store:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
-        for wait in WAITS_S:
+        patience = time.monotonic() + LOCKED_S
+        waits = iter(WAITS_S)
+        while True:
             try:
                 return call()
             except (MlflowException, SQLAlchemyError, OSError) as failure:
+                said = str(failure).partition("\n")[0][:300]
+                is_locked = self._is_local and "database is locked" in str(failure)
+                wait = WAITS_S[0] if is_locked and time.monotonic() < patience else next(waits)
                 if wait is None:
-                    raise TrackerDownError(str(failure).partition("\n")[0][:300]) from failure
+                    raise self._down(said, is_locked=is_locked) from failure
                 time.sleep(wait)
-        raise AssertionError("the last wait is None")
+
+    def _down(self, said: str, *, is_locked: bool) -> TrackerDownError:
+        uri = tracking_uri(self._root)
+        if not is_locked:
+            return TrackerDownError(f"MLflow at {uri}", said, remedy="see MLFLOW_TRACKING_URI")
+        by = holders(Path(uri.removeprefix(SQLITE)))
+        return TrackerDownError(
+            f"MLflow at {uri}",
+            f"locked for {LOCKED_S:.0f} s by {', '.join(by) or 'a process that we cannot see'}",
+            remedy="end that process, or wait for it, and run the command again",
+        )
 
     def _experiment(self, name: str) -> str:
         if name not in self._experiment_of:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from geomag.errors import ConfigError
 from geomag.io import visible
+from geomag.parse import mapping, read_yaml
 from geomag.tracking.store import Store
 
 
@@ -33,7 +32,7 @@ def read_views(root: Path) -> dict[str, View]:
     """
     views: dict[str, View] = {}
     for path in visible(root / "mlflow" / "views", "*.yaml"):
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = mapping(read_yaml(path), str(path), ConfigError)
         lists = {key: tuple(value) for key, value in tree.items() if isinstance(value, list)}
         try:
             views[path.stem] = View(**{**tree, **lists})

@@ -1,6 +1,5 @@
 """Resumable training state: a folder a checkpoint, whole or absent, tied to its inputs."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from geomag.errors import ResumeError
-from geomag.io import value_digest, write_json
+from geomag.io import read_json, value_digest, write_json
 from geomag.partial import partial_folder
 
 MARKER = "complete.json"
@@ -121,7 +120,7 @@ def load_checkpoint(
 
 
 def _marker(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+    return dict(read_json(folder / MARKER))
 
 
 def _differing(made: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from geomag.errors import PredictionError
+from geomag.errors import AnnotationError, PredictionError
 from geomag.evaluate.importers.formats import convert
 from geomag.evaluate.score_inputs import Prediction, read_predictions
 from tests.evaluate.score_cases import square
@@ -58,14 +58,14 @@ def test_csv_tables(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name,text\na,b\n", r"columns \['name', 'text'\]. Wanted: id and text"),
+        ("name,text\na,b\n", r"columns \['name', 'text'\]. Wanted: the columns id, text"),
         ("id,text\n1,yes,no\n", "line 2: another number of cells"),
         ("id,text\n1\n", "line 2: another number of cells"),
     ],
 )
 def test_csv_tables_that_do_not_fit_are_named(tmp_path, text, said):
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(PredictionError, match=said):
+    with pytest.raises(AnnotationError, match=said):
         convert("csv", tmp_path / "a.csv", tmp_path / "p.jsonl")
     assert not (tmp_path / "p.jsonl").exists()
 

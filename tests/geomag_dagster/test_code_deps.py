@@ -28,6 +28,7 @@ PLUMBING = (
     "geomag/io.py",
     "geomag/outputs.py",
     "geomag/packaged.py",
+    "geomag/parse.py",
     "geomag/partial.py",
     "geomag/seeds.py",
     "geomag/sealed.py",

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from geomag import tracking
+from geomag.errors import ToolError
 from geomag.tracking.database import create_tables
 from geomag.tracking.spool import Spool
-from geomag.tracking.store import Store
+from geomag.tracking.store import Store, TrackerDownError
 from tests.geomag_dagster.test_supervise import wait_for
 from tests.tracking.conftest import client
 
@@ -218,3 +219,54 @@ def test_a_stage_in_a_shell_has_no_parent(root, monkeypatch):
     (stored,) = runs(root, "train")
     assert "mlflow.parentRunId" not in stored.data.tags
     assert runs(root, "candidate") == []
+
+
+HOLD = """
+import sqlite3, sys, time
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def hold(database: Path, seconds: float) -> subprocess.Popen:
+    command = [sys.executable, "-c", HOLD, str(database), str(seconds)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_f37_a_locked_store_is_waited_for(root):
+    Store(root).start({"stage": "train", "tags": {}, "params": {}})
+    holder = hold(root / "mlflow" / "mlflow.db", 20)  # longer than all tries of a server
+    assert Store(root).search(["train"], "", (), 5)
+    assert holder.wait() == 0
+
+
+def test_f37_who_holds_a_store_for_longer_is_said(root, monkeypatch):
+    monkeypatch.setattr("geomag.tracking.store.LOCKED_S", 1.0)
+    store = Store(root)
+    holder = hold(root / "mlflow" / "mlflow.db", 600)
+    try:
+        with pytest.raises(TrackerDownError, match=f"locked for 1 s by process {holder.pid} "):
+            store.search(["train"], "", (), 5)
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+@pytest.mark.parametrize("kind", ["another program's", "no database"])
+def test_a_database_that_is_not_mlflows_is_left_alone(tmp_path, kind):
+    database = tmp_path / "theirs.db"
+    if kind == "no database":
+        database.write_text("settings of another program, and no database at all\n")
+    else:
+        with contextlib.closing(sqlite3.connect(database)) as theirs:
+            theirs.execute("CREATE TABLE their_own (id INTEGER)")
+            theirs.commit()
+    before = database.read_bytes()
+    with pytest.raises(ToolError, match="Remedy: name another file with MLFLOW_TRACKING_URI"):
+        create_tables(database)
+    assert database.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.db"]

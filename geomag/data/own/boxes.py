@@ -1,6 +1,5 @@
 """Pictures with labelled boxes from CSV tables (deepforest's columns) and Pascal VOC files."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from geomag.data.readers.fields import box_of
 from geomag.errors import AnnotationError, ImageError
 from geomag.geometry import PixelBox
 from geomag.io import inside, visible
+from geomag.parse import csv_columns, read_csv, read_xml
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("image_path", *CORNERS, "label")
@@ -100,8 +100,7 @@ def read_pictures(files: Sequence[Path], names: Mapping[str, str]) -> list[Pictu
 
 def _is_annotation(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            return set(COLUMNS) <= set(next(csv.reader(handle), []))
+        return set(COLUMNS) <= csv_columns(path)
     return path.suffix.lower() == ".xml"
 
 
@@ -131,26 +130,15 @@ def _image_of(file: Path, row: _Row) -> Path:
 
 
 def _csv_rows(file: Path) -> Iterator[_Row]:
-    with file.open(newline="", encoding="utf-8-sig") as handle:
-        table = csv.DictReader(handle)
-        if not set(COLUMNS) <= set(table.fieldnames or ()):
-            raise AnnotationError(str(file), f"columns {table.fieldnames}", _WANTED)
-        for number, row in enumerate(table, start=2):
-            place = f"{file.name}, line {number}"
-            if not row["image_path"] or not row["label"]:
-                raise AnnotationError(place, "no picture or no label", _WANTED)
-            corners = tuple(row[corner] for corner in CORNERS)
-            yield _Row(row["image_path"].strip(), row["label"].strip(), corners, place)
+    for place, row in read_csv(file, set(COLUMNS)):
+        image, label = row["image_path"].strip(), row["label"].strip()
+        if not image or not label:
+            raise AnnotationError(place, "no picture or no label", _WANTED)
+        yield _Row(image, label, tuple(row[corner] for corner in CORNERS), place)
 
 
 def _voc_rows(file: Path) -> Iterator[_Row]:
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, parse
-
-    try:
-        root = parse(file, forbid_dtd=True).getroot()
-    except (DefusedXmlException, ParseError, ValueError) as broken:
-        raise AnnotationError(str(file), f"not plain XML ({broken})", _WANTED) from broken
+    root = read_xml(file)
     image = (root.findtext("filename") or "").strip()
     if root.tag != "annotation" or not image:
         raise AnnotationError(str(file), f"<{root.tag}>, picture {image!r}", _WANTED)

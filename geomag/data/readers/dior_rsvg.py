@@ -12,6 +12,7 @@ from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.io import visible
+from geomag.parse import read_text, read_xml
 
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 _TREE = "DIOR_RSVG/{Annotations/NNNNN.xml,JPEGImages/NNNNN.jpg,train.txt,val.txt,test.txt}"
@@ -60,19 +61,7 @@ class DiorRsvg:
 
 
 def _objects(path: Path) -> Iterator[_Object]:
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, parse
-
-    try:
-        root = parse(path, forbid_dtd=True).getroot()
-    except DefusedXmlException as unsafe:
-        raise AnnotationError(
-            str(path), f"declares a document type or entities ({unsafe})", "plain XML"
-        ) from unsafe
-    except (ParseError, ValueError) as broken:
-        raise AnnotationError(
-            str(path), f"not XML ({broken})", remedy="fetch the file again"
-        ) from broken
+    root = read_xml(path)
     found = root.findall("object")
     if not found:
         raise AnnotationError(str(path), "no object", "one or more objects")
@@ -95,10 +84,9 @@ def _index_lists(lists: tuple[Path, ...], n_objects: int) -> list[list[int]]:
     seen: dict[int, str] = {}
     splits: list[list[int]] = []
     for path in lists:
-        try:
-            lines = path.read_text(encoding="utf-8").split()
-        except FileNotFoundError as missing:
-            raise AnnotationError(str(path), "no such file", _TREE) from missing
+        if not path.is_file():
+            raise AnnotationError(str(path), "no such file", _TREE)
+        lines = read_text(path).split()
         indices: list[int] = []
         for number, line in enumerate(lines, start=1):
             place = f"{path.name}, line {number}"

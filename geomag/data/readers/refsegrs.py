@@ -12,6 +12,7 @@ from geomag.data.readers.tree import ImageFolder, first_folder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.geometry import encode_mask
+from geomag.parse import read_text
 
 MASK_THRESHOLD = 50
 """A mask pixel is foreground above this grey value (FIANet, RS2-SAM2; protocol 3.2)."""
@@ -53,11 +54,7 @@ class RefSegRS:
 
 def _phrases(path: Path) -> Iterator[tuple[str, str, str]]:
     """``(id, phrase, place)`` of each line; a final line break is no line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as broken:
-        raise AnnotationError(str(path), f"not UTF-8 ({broken})") from broken
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), start=1):
         place = f"{path.name}, line {number}"
         stem, space, phrase = line.partition(" ")
         if not (space and stem.isascii() and stem.isdecimal() and phrase.strip()):

@@ -10,6 +10,7 @@ from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
 from geomag.data.readers.tree import SUFFIXES, ImageFolder, locate
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
+from geomag.parse import read_text
 
 _LISTS = tuple(f"resisc45-{split}.txt" for split in ("train", "val", "test"))
 
@@ -95,7 +96,7 @@ def _noted(lists: tuple[Path, ...]) -> dict[str, str]:
     return {
         name: f"list_{path.stem.rsplit('-', 1)[1]}"
         for path in lists
-        for name in path.read_text(encoding="utf-8").split()
+        for name in read_text(path).split()
     }
 
 
