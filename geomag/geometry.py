@@ -4,6 +4,7 @@ RLE is COCO's compressed form ``{"size": [h, w], "counts": str}``, column-major
 (protocols: pixel 4.5). pycocotools encodes, decodes and intersects it in C on integers.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -58,6 +59,11 @@ class PixelBox:
     def shifted(self, dx: float, dy: float) -> "PixelBox":
         """The box moved by ``(dx, dy)`` pixels."""
         return PixelBox(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """``(x0, y0, x1, y1)``."""
+        return self.x0, self.y0, self.x1, self.y1
 
     def as_ints(self) -> tuple[int, int, int, int]:
         """``(x0, y0, x1, y1)`` for slicing; the box must lie on pixel borders."""
@@ -122,6 +128,31 @@ def union_of(masks: Sequence[Rle]) -> Rle:
 
     merged = coco.merge([_coco_rle(m) for m in masks], intersect=False)
     return {"size": [int(s) for s in merged["size"]], "counts": merged["counts"].decode("ascii")}
+
+
+def box_mask(box: PixelBox, *, height: int, width: int) -> BoolMask:
+    """The box filled: ``bool [H, W]``, True where a pixel's centre lies inside.
+
+    Args:
+        box: May leave the image; a box too thin to hold a centre fills the pixel of its own middle.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+
+    >>> box_mask(PixelBox(1, 0, 3, 2), height=2, width=4).astype(int).tolist()
+    [[0, 1, 1, 0], [0, 1, 1, 0]]
+    """
+    mask = np.zeros((height, width), dtype=bool)
+    mask[_centres(box.y0, box.y1), _centres(box.x0, box.x1)] = True
+    return mask
+
+
+def _centres(low: float, high: float) -> slice:
+    """Indices of the pixels whose centre lies in ``[low, high)``, at least one."""
+    first, end = math.ceil(low - 0.5), math.ceil(high - 0.5)
+    if first == end:
+        first = math.floor((low + high) / 2)
+        end = first + 1
+    return slice(max(first, 0), max(end, 0))
 
 
 def box_of_mask(mask: BoolMask) -> PixelBox | None:

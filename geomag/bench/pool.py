@@ -60,8 +60,8 @@ def _share(record: Record) -> float:
         return float(decode_mask(union_of(record.masks)).mean())
     if not record.boxes:
         return 1.0
-    x0, y0, x1, y1 = record.boxes[0]
-    return (x1 - x0) * (y1 - y0) / (record.width * record.height)
+    box = record.boxes[0]
+    return box.width * box.height / (record.width * record.height)
 
 
 def pool(files: Sequence[Path], how: Resampling) -> dict[str, Any]:

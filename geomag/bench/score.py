@@ -15,7 +15,7 @@ import numpy as np
 from geomag.bench.memory import Meter
 from geomag.data.benchmarks import BENCHMARKS, Split, Task
 from geomag.data.records import Record, write_records
-from geomag.geometry import Rle, encode_mask
+from geomag.geometry import PixelBox, Rle, encode_mask
 from geomag.io import write_jsonl
 from geomag.seeds import generator
 
@@ -159,7 +159,7 @@ def _content(
         return Record(**base, id=str(i), answers=captions), {"text": said}
     label = _CLASSES[i % (20 if task is Task.ROC else 45)]
     name = str(i) if task is Task.ROC else f"{label}/{i}.jpg"
-    boxes = ((0.0, 0.0, 9.0, 9.0),) if task is Task.ROC else ()
+    boxes = (PixelBox(0.0, 0.0, 9.0, 9.0),) if task is Task.ROC else ()
     record = Record(**base, id=name, answers=(label,), kind=label, boxes=boxes)
     return record, {"text": label if right else _CLASSES[(i + 7) % 45]}
 

@@ -106,7 +106,7 @@ class Manifest:
         self.counts[split] += 1
         self.masks[split] += len(record.masks)
         self.notes.update(record.notes)
-        line = (record.id, record.image, split, repr(record.boxes))
+        line = (record.id, record.image, split, repr(tuple(box.corners for box in record.boxes)))
         self._listing.update(("\t".join(line) + "\n").encode())
         facts = self._facts(record.image)
         row: dict[str, Any] = {
@@ -151,7 +151,7 @@ def _text(record: Record) -> str:
 
 
 def _box_columns(record: Record) -> dict[str, float]:
-    x1, y1, x2, y2 = record.boxes[0]
+    x1, y1, x2, y2 = record.boxes[0].corners
     overflow = max(0.0, -x1, -y1, x2 - record.width, y2 - record.height)
     return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "box_overflow": overflow}
 

@@ -162,8 +162,9 @@ def subject(record: Record, *, classes: Sequence[str] = (), decimals: int = 2) -
     A referring phrase loses its final full stop (pixel protocol 8.1); text is escaped.
     """
     if record.task is Task.ROC:
-        box = PixelBox(*record.boxes[0])
-        return box_text(box, width=record.width, height=record.height, decimals=decimals)
+        return box_text(
+            record.boxes[0], width=record.width, height=record.height, decimals=decimals
+        )
     if record.task is Task.SCENE:
         return ", ".join(classes)
     text = escape(record.text)

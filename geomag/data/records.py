@@ -8,7 +8,7 @@ from typing import Any
 
 from geomag.data.benchmarks import Split, Task
 from geomag.errors import AnnotationError
-from geomag.geometry import Rle
+from geomag.geometry import PixelBox, Rle
 from geomag.io import read_jsonl, write_jsonl
 
 _SPLITS: dict[str, Split] = {str(split): split for split in Split}
@@ -45,14 +45,17 @@ class Record:
     """Ground truth at the image's size; one per phrase."""
     phrases: tuple[str, ...] = ()
     """Phrases of a GCG description, one per mask."""
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
-    """``(x0, y0, x1, y1)`` in pixels, half-open or as the benchmark prints them."""
+    boxes: tuple[PixelBox, ...] = ()
+    """Half-open, whatever the benchmark prints: its reader says how its corners are read."""
     notes: tuple[str, ...] = ()
     """Errata met while reading this record (``mask_resized``, ``empty_mask`` ...)."""
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON-able values, empty fields left out."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", ())}
+        row = {key: value for key, value in asdict(self).items() if value not in ("", ())}
+        if self.boxes:
+            row["boxes"] = [box.corners for box in self.boxes]
+        return row
 
     @classmethod
     def from_json(cls, row: dict[str, Any], *, place: str) -> "Record":
@@ -74,7 +77,7 @@ class Record:
                 if name in row:
                     values[name] = tuple(row[name])
             if "boxes" in row:
-                values["boxes"] = tuple((b[0], b[1], b[2], b[3]) for b in row["boxes"])
+                values["boxes"] = tuple(PixelBox(*corners) for corners in row["boxes"])
             return cls(**values)
         except (KeyError, TypeError, ValueError) as broken:
             raise AnnotationError(

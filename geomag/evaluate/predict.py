@@ -11,7 +11,7 @@ from geomag.data.by_image import by_image, read_each_once
 from geomag.data.classes import scene_classes
 from geomag.data.prompts import PROMPT_VERSION
 from geomag.data.records import Record, read_records
-from geomag.geometry import PixelBox, box_of_mask, decode_mask, encode_mask, union_of
+from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
 from geomag.inference.pipeline import Outcome, Pipeline, Question
 from geomag.inference.probes import WindowProposal
 from geomag.inference.prompt import record_prompt
@@ -152,8 +152,8 @@ def crop_quality(record: Record, found: WindowProposal) -> dict[str, Any]:
             return {}
         recall = crop_recall(mask, boxes[0]) if boxes else 0.0
     elif record.boxes:
-        target = PixelBox(*record.boxes[0])
-        mask = _filled(record, target)
+        target = record.boxes[0]
+        mask = box_mask(target, height=record.height, width=record.width)
         recall = box_recall(target, boxes[0]) if boxes else 0.0
     else:
         return {}
@@ -161,11 +161,3 @@ def crop_quality(record: Record, found: WindowProposal) -> dict[str, Any]:
     if found.heat is not None:
         quality["pointing"] = float(points_at(found.heat.first, mask))
     return quality
-
-
-def _filled(record: Record, box: PixelBox) -> Any:
-    import numpy as np
-
-    mask = np.zeros((record.height, record.width), dtype=bool)
-    mask[round(box.y0) : round(box.y1) + 1, round(box.x0) : round(box.x1) + 1] = True
-    return mask

@@ -72,7 +72,8 @@ def tile(record: Record, answer: Prediction | None, image: Path) -> Image.Image:
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     windows = answer.extra.get("crop_boxes", ()) if answer else ()
-    for boxes, colour in ((record.boxes, _BOX), (windows, _WINDOW)):
+    printed = [box.corners for box in record.boxes]
+    for boxes, colour in ((printed, _BOX), (windows, _WINDOW)):
         for box in boxes or ():
             x0, y0, x1, y1 = (float(v) * scale for v in box)
             draw.rectangle((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), outline=colour)

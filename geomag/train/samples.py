@@ -12,7 +12,7 @@ from torch import Tensor
 
 from geomag.data.benchmarks import Task
 from geomag.data.records import Record
-from geomag.geometry import decode_mask
+from geomag.geometry import box_mask, decode_mask
 from geomag.magcrop.views import View
 from geomag.model.geomag import GeoMag
 from geomag.model.look import Look
@@ -99,9 +99,9 @@ def _sample(
     first = records[0]
     masks = [decode_mask(rle) for rle in first.masks]
     truth = [_in_encoder_frame(mask, look, side) for mask in masks]
-    if first.task is Task.ROC:
-        masks = [_box_mask(record) for record in records]
     size = {"width": first.width, "height": first.height}
+    if first.task is Task.ROC:
+        masks = [box_mask(record.boxes[0], **size) for record in records]
     cells = [
         np.concatenate([token_targets(mask, view, patch_px=patch, **size) for view in look.views])
         for mask in masks
@@ -141,10 +141,3 @@ def _in_encoder_frame(mask: NDArray[np.bool_], look: Look, side: int) -> NDArray
         mask = mask[y0:y1, x0:x1]
     resized = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(resized, dtype=np.float32)
-
-
-def _box_mask(record: Record) -> NDArray[np.bool_]:
-    mask = np.zeros((record.height, record.width), dtype=bool)
-    x0, y0, x1, y1 = (round(v) for v in record.boxes[0])
-    mask[y0 : y1 + 1, x0 : x1 + 1] = True
-    return mask

@@ -99,4 +99,4 @@ def _beside(
 def _target(record: Record) -> PixelBox | None:
     if record.masks:
         return box_of_mask(decode_mask(union_of(record.masks)))
-    return PixelBox(*record.boxes[0]) if record.boxes else None
+    return record.boxes[0] if record.boxes else None

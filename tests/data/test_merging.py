@@ -13,6 +13,7 @@ from geomag.config import load_profile
 from geomag.data.incoming import _merge, add
 from geomag.data.readers import read_benchmark
 from geomag.errors import AnnotationError, GeoMagError
+from geomag.geometry import PixelBox
 from geomag.io import read_json
 from geomag.versions import path_md5
 from tests.data.conftest import RsvqaTree, dior_object, dump, picture
@@ -113,7 +114,7 @@ def dior_drop(folder: Path, stem="00400", objects=2, lists=("0\n", "1\n", "")) -
 def test_dior_rsvg(merged, dior, tmp_path):
     drop = dior_drop(tmp_path / "drop")
     found = check(merged, "dior_rsvg", dior, drop, {"5": "train", "6": "val"})
-    assert found["6"].boxes == ((1.0, 1.0, 10.0, 9.0),)
+    assert found["6"].boxes == (PixelBox(1.0, 1.0, 10.0, 9.0),)
     # cut off after the files and before the lists: the same drop ends it
     half = tmp_path / "half"
     shutil.copytree(tmp_path / "whole", half)

@@ -77,7 +77,7 @@ def test_referring_phrases_lose_their_full_stop_only():
 
 
 def test_regions_are_asked_by_box():
-    asked = record(Task.ROC, boxes=((133, 237, 684, 672),), answers=("ship",))
+    asked = record(Task.ROC, boxes=(PixelBox(133, 237, 684, 672),), answers=("ship",))
     assert prompts.evaluation_prompt(asked) == (
         "What is the object in [0.17, 0.30, 0.86, 0.84]? Answer in a few words."
     )

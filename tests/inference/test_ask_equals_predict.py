@@ -13,7 +13,7 @@ from geomag.config import load_profile, override
 from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.records import Record, write_records
 from geomag.evaluate.predict import Source, predict_benchmark
-from geomag.geometry import decode_mask, encode_mask
+from geomag.geometry import PixelBox, decode_mask, encode_mask
 from geomag.inference.pipeline import Pipeline
 from geomag.io import read_jsonl
 from geomag.magcrop.text_encoder import build_text_encoder
@@ -33,7 +33,7 @@ FIELDS = {
         "masks": (encode_mask(MASK),),
     },
     Task.VQA: {"text": "Is a dam present?", "answers": ("no",), "kind": "presence"},
-    Task.ROC: {"boxes": ((12.0, 9.0, 60.0, 45.0),), "answers": ("ship",)},
+    Task.ROC: {"boxes": (PixelBox(12.0, 9.0, 60.0, 45.0),), "answers": ("ship",)},
     Task.CAPTION: {"answers": ("A ship.",)},
     Task.SCENE: {"answers": ("airport",)},
 }

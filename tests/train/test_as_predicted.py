@@ -16,7 +16,7 @@ from geomag.data.benchmarks import BENCHMARKS, Granularity, Split, Task
 from geomag.data.records import Record, write_records
 from geomag.data.selection import training_records
 from geomag.evaluate.predict import Predictor, Source
-from geomag.geometry import decode_mask, encode_mask
+from geomag.geometry import PixelBox, decode_mask, encode_mask
 from geomag.io import read_json
 from geomag.magcrop.crops import Heat, write_heat
 from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifiers
@@ -40,7 +40,8 @@ BY_TASK = {
         for word in ("ship", "dam", "pier")
     ],
     Task.ROC: [
-        {"boxes": ((x, 8.0, x + 20.0, 30.0),), "answers": ("ship",)} for x in (5.0, 50.0, 90.0)
+        {"boxes": (PixelBox(x, 8.0, x + 20.0, 30.0),), "answers": ("ship",)}
+        for x in (5.0, 50.0, 90.0)
     ],
     Task.CAPTION: [{"answers": ("A ship.", "One ship.")}],
     Task.SCENE: [{"answers": ("Airport",)}],

@@ -51,7 +51,7 @@ RECORDS = {
         masks=(square(8, 8, 16), square(40, 40, 8)),
         phrases=("a ship", "a dam"),
     ),
-    "dior_rsvg": record(Task.ROC, boxes=((8.0, 8.0, 24.0, 24.0),), answers=("ship",)),
+    "dior_rsvg": record(Task.ROC, boxes=(PixelBox(8.0, 8.0, 24.0, 24.0),), answers=("ship",)),
     "rsvqa_lr": record(Task.VQA, text="Is a ship present?", answers=("yes",), kind="presence"),
 }
 
@@ -92,7 +92,7 @@ def questions(n):
 def boxes(model):
     corners = ((8.0, 8.0, 24.0, 24.0), (40.0, 40.0, 48.0, 48.0))
     asked = tuple(
-        record(Task.ROC, id=str(i), boxes=(box,), answers=(name,))
+        record(Task.ROC, id=str(i), boxes=(PixelBox(*box),), answers=(name,))
         for i, (box, name) in enumerate(zip(corners, ("ship", "dam"), strict=True))
     )
     (sample,) = prepare(model, [(asked, plain_look(IMAGE, model.profile))])

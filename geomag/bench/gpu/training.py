@@ -14,7 +14,7 @@ from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_
 from geomag.bench.gpu.sections import Figures
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
-from geomag.geometry import Rle, encode_mask
+from geomag.geometry import PixelBox, Rle, encode_mask
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
 from geomag.model.look import plain_look
@@ -146,7 +146,7 @@ def drawn_records() -> dict[str, list[Record]]:
         ),
         record(
             benchmark="dior_rsvg", id="", image="", task=Task.ROC,
-            boxes=((100.0, 100.0, 300.0, 260.0),), answers=(random_words(7, 2),),
+            boxes=(PixelBox(100.0, 100.0, 300.0, 260.0),), answers=(random_words(7, 2),),
         ),
         record(benchmark="ucm_captions", id="", image="", answers=(random_words(8, 12),)),
     )  # fmt: skip

@@ -152,7 +152,7 @@ def _voc_rows(file: Path) -> Iterator[_Row]:
 
 def _clipped(row: _Row, width: int, height: int) -> PixelBox:
     """The box in whole pixels, grown outward, cut to the picture."""
-    x0, y0, x1, y1 = box_of(row.corners, place=row.place)
+    x0, y0, x1, y1 = box_of(row.corners, place=row.place).corners
     corners = (
         max(0, math.floor(x0)),
         max(0, math.floor(y0)),

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from geomag.data.benchmarks import Split
 from geomag.data.images import read_rgb
 from geomag.data.own.boxes import LabelledBox, Picture, annotation_files, read_pictures
@@ -26,7 +24,7 @@ from geomag.data.sample.encode import (
     write_tiff,
 )
 from geomag.errors import AnnotationError, ConfigError
-from geomag.geometry import encode_mask
+from geomag.geometry import box_mask, encode_mask
 from geomag.io import file_digest, write_json
 
 _PARTS = ("images", "questions", "answers")
@@ -111,8 +109,7 @@ def _box_mask(
     picture: Picture, item: LabelledBox, ref_id: int, image_id: int, category: int
 ) -> dict[str, Any]:
     x0, y0, x1, y1 = item.box.as_ints()
-    mask = np.zeros((picture.height, picture.width), dtype=bool)
-    mask[y0:y1, x0:x1] = True
+    mask = box_mask(item.box, height=picture.height, width=picture.width)
     return {
         "id": ref_id,
         "image_id": image_id,

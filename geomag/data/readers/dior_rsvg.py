@@ -7,10 +7,11 @@ from typing import Any
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.classes import dior_display
-from geomag.data.readers.fields import Box, box_of
+from geomag.data.readers.fields import box_of
 from geomag.data.readers.tree import ImageFolder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
+from geomag.geometry import PixelBox
 from geomag.io import visible
 from geomag.parse import read_text, read_xml
 
@@ -25,7 +26,7 @@ class _Object:
 
     stem: str
     name: str
-    box: Box
+    box: PixelBox
     place: str
 
 

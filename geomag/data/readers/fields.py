@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from geomag.errors import AnnotationError, UnsafePathError, shown
+from geomag.geometry import PixelBox
 
 T = TypeVar("T")
 
-Box = tuple[float, float, float, float]
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -44,8 +44,12 @@ def number(value: Any, *, place: str) -> float:
     return found
 
 
-def box_of(values: Sequence[Any], *, place: str) -> Box:
-    """Corners ``x0, y0, x1, y1`` in pixels.
+def box_of(values: Sequence[Any], *, place: str) -> PixelBox:
+    """A half-open box from printed corners ``xmin, ymin, xmax, ymax`` in pixels.
+
+    The numbers are taken as edges, unshifted, as the reference loaders of DIOR-RSVG and RRSIS-D
+    take them. Where an author meant the last pixel inside, counted from 1, as Pascal VOC does, the
+    box is a pixel to the right and below of his first one (docs/decisions/0101-half-open-boxes.md).
 
     Raises:
         AnnotationError: On another count, something that is no number, or reversed corners.
@@ -57,7 +61,7 @@ def box_of(values: Sequence[Any], *, place: str) -> Box:
         raise AnnotationError(
             place, f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g})", "xmin < xmax and ymin < ymax"
         )
-    return x0, y0, x1, y1
+    return PixelBox(x0, y0, x1, y1)
 
 
 def file_stem(name: str, *, place: str) -> str:

@@ -58,7 +58,7 @@ def write_large(root: Path, *, seed: int, n_scenes: int) -> list[Record]:
                 text=target.text,
                 kind=thing.category,
                 masks=(encode_mask(thing.mask),),
-                boxes=((thing.box.x0, thing.box.y0, thing.box.x1, thing.box.y1),),
+                boxes=(thing.box,),
             )
         )
     write_records(root / RECORDS, records)  # last: where it stands, the pictures are whole

@@ -4,6 +4,7 @@ import pytest
 
 from geomag.data.readers import read_benchmark
 from geomag.errors import AnnotationError
+from geomag.geometry import PixelBox
 
 BOMB = """<?xml version="1.0"?>
 <!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;">]>
@@ -30,7 +31,7 @@ def test_an_index_counts_objects_over_files_sorted_by_name(dior):
         ("1", "val", "00004.jpg", "vehicle"),
         ("4", "test", "00312.jpg", "expressway service area"),
     ]
-    assert records[3].boxes == ((10.0, 11.0, 14.0, 15.0),)
+    assert records[3].boxes == (PixelBox(10.0, 11.0, 14.0, 15.0),)
     assert all(r.answers == (r.kind,) for r in records)
 
 

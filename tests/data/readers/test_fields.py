@@ -28,7 +28,7 @@ def test_what_is_no_finite_number_is_refused(value):
 def test_a_box_comes_back_or_is_reversed(corners):
     x0, y0, x1, y1 = corners
     if x0 < x1 and y0 < y1:
-        assert box_of(corners, place="x") == tuple(map(float, corners))
+        assert box_of(corners, place="x").corners == tuple(map(float, corners))
     else:
         with pytest.raises(AnnotationError, match="xmin < xmax and ymin < ymax"):
             box_of(corners, place="x")

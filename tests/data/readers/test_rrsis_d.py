@@ -6,7 +6,7 @@ from PIL import Image
 
 from geomag.data.readers import read_benchmark
 from geomag.errors import AnnotationError, UnsafePathError
-from geomag.geometry import decode_mask, mask_area
+from geomag.geometry import PixelBox, decode_mask, mask_area
 
 
 def read(tree):
@@ -24,7 +24,7 @@ def test_records_keep_text_split_class_and_corners(rrsis):
     ]
     ship = records["7"]
     assert ship.text == "The red Ship on the left."
-    assert ship.boxes == ((3.0, 2.0, 9.0, 6.0),)
+    assert ship.boxes == (PixelBox(3.0, 2.0, 9.0, 6.0),)
     assert ship.image == "images/rrsisd/JPEGImages/00007.jpg"
     assert mask_area(ship.masks[0]) == 4 * 6
     assert ship.notes == ()

@@ -29,7 +29,7 @@ def test_targets_are_12_to_40_pixels_and_lie_where_their_box_says(written):
     _, records = written
     for record in records:
         box = box_of_mask(decode_mask(record.masks[0]))
-        assert (box.x0, box.y0, box.x1, box.y1) == record.boxes[0]
+        assert box == record.boxes[0]
         assert SIDES_PX[0] <= max(box.width, box.height) <= SIDES_PX[1]
 
 

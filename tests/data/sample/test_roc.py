@@ -58,7 +58,7 @@ def test_some_boxes_are_annotated_twice(drawn, out):
 
 def test_boxes_lie_inside_the_image(drawn, out):
     for record in read_benchmark("dior_rsvg", out / "dior_rsvg"):
-        ((x0, y0, x1, y1),) = record.boxes
+        x0, y0, x1, y1 = record.boxes[0].corners
         assert 0 <= x0 < x1 <= record.width == 448
         assert 0 <= y0 < y1 <= record.height == 448
 
