@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from geomag.geometry import PixelBox
 from geomag.io import read_json, read_jsonl
 from tests.evaluate.score_cases import lay, record, square
 
@@ -67,7 +68,11 @@ main()
 def test_scoring_words_that_no_cache_holds_imports_no_torch(tmp_path, name):
     mask = square((0, 4), (0, 4))
     values = {
-        "dior_rsvg": {"answers": ("ship",), "kind": "ship", "boxes": ((0.0, 0.0, 4.0, 4.0),)},
+        "dior_rsvg": {
+            "answers": ("ship",),
+            "kind": "ship",
+            "boxes": (PixelBox(0.0, 0.0, 4.0, 4.0),),
+        },
         "geopixeld": {"text": "<p> a ship </p> [SEG]", "masks": (mask,), "phrases": ("a ship",)},
         "ucm_captions": {"answers": ("A ship .", "A boat .")},
     }[name]

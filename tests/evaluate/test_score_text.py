@@ -18,6 +18,7 @@ from geomag.evaluate.score_inputs import Prediction, TrainFacts
 from geomag.evaluate.score_tools import Tools
 from geomag.evaluate.score_vectors import SS_ENCODER, text_vectors
 from geomag.evaluate.text_vectors import encode
+from geomag.geometry import PixelBox
 from geomag.io import file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.labels import semantic_iou
@@ -104,7 +105,12 @@ def test_numpy_encodes_as_torch_does():
 @pytest.mark.integration
 def test_roc_by_hand_and_the_empty_answer(tmp_path, tools):
     def target(name, label, box, split=Split.TEST):
-        values = {"answers": (label,), "kind": label, "boxes": (box,), "image": f"{name[0]}.jpg"}
+        values = {
+            "answers": (label,),
+            "kind": label,
+            "boxes": (PixelBox(*box),),
+            "image": f"{name[0]}.jpg",
+        }
         return record("dior_rsvg", name, split, **values)
 
     rows = [

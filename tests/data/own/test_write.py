@@ -13,7 +13,7 @@ from geomag.data.own.write import write_own
 from geomag.data.readers import read_benchmark
 from geomag.data.validation import validate
 from geomag.errors import AnnotationError, ConfigError
-from geomag.geometry import decode_mask
+from geomag.geometry import PixelBox, decode_mask
 from geomag.io import read_json, read_jsonl, write_json
 
 NAMES = {"Dead": "dead tree", "Alive": "living tree"}
@@ -35,7 +35,7 @@ def test_boxes_become_box_masks_of_their_own_classes(folder):
     wanted = np.zeros((120, 120), bool)
     wanted[4:30, 4:30] = True
     assert np.array_equal(decode_mask(found.masks[0]), wanted)
-    assert (found.boxes, found.kind) == (((4, 4, 30, 30),), "tree")
+    assert (found.boxes, found.kind) == ((PixelBox(4, 4, 30, 30),), "tree")
 
 
 def test_without_the_marker_the_published_classes_are_the_only_ones(folder):
