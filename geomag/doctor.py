@@ -13,7 +13,7 @@ from pathlib import Path
 from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import WeightsError
-from geomag.packaged import SCHEME, local_folder
+from geomag.manifest import SCHEME, local_folder
 from geomag.versions import dataset_versions
 
 GIB = 2**30

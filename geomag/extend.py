@@ -18,7 +18,7 @@ from geomag.errors import ConfigError
 
 if TYPE_CHECKING:
     from geomag.data.records import Record
-    from geomag.evaluate.score import Scorer
+    from geomag.evaluate.score.run import Scorer
 
 GROUP = "geomag.plugins"
 VARIABLE = "GEOMAG_PLUGINS"
@@ -53,8 +53,8 @@ def add_benchmark(
     Raises:
         ConfigError: If the name is taken.
     """
-    from geomag.data.readers.registry import add_reader
-    from geomag.evaluate.score import OWN_SCORERS
+    from geomag.data.benchmarks.registry import add_reader
+    from geomag.evaluate.score.run import OWN_SCORERS
 
     if benchmark.name in BENCHMARKS:
         raise ConfigError("benchmark", f"{benchmark.name!r} is there already", "another name")

@@ -41,7 +41,9 @@ def take_drop_job(
     @dg.op(name=OP, config_schema={"drop": str, "state": str})
     def take(context: dg.OpExecutionContext) -> None:
         """Validate a drop aside, put it into ``data/``, make the new DVC version."""
-        from geomag.data import inbox  # its readers are not needed to load the definitions
+        from geomag.data.intake import (
+            folders as inbox,  # its readers are not needed to load the definitions
+        )
 
         name, state = context.op_config["drop"], context.op_config["state"]
         try:
@@ -89,7 +91,7 @@ def incoming_sensor(root: Path, *, interval_s: int = 30) -> dg.SensorDefinition:
         description="A folder was copied into incoming/BENCHMARK/: take it into data/.",
     )
     def incoming_drop(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        from geomag.data import inbox
+        from geomag.data.intake import folders as inbox
 
         drops, seen = inbox.find(root), json.loads(context.cursor or "{}")
         requests, waiting = [], []

@@ -29,7 +29,7 @@ GATE = Stage(
         "geomag/evaluate/candidate.py",
         "geomag/evaluate/champion.py",
         "geomag/evaluate/promotion.py",
-        "geomag/evaluate/score_compare.py",
+        "geomag/evaluate/score/compare.py",
         "geomag/metrics/paired.py",
         "geomag/serve/package.py",
         "geomag/serve/pyfunc.py",

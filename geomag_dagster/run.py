@@ -16,9 +16,9 @@ import dagster as dg
 from dagster._core.execution.api import execute_run_iterator
 
 from geomag.cli.boundary import told
-from geomag.cli.score import table
 from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
+from geomag.evaluate.score.table import table
 from geomag.io import read_json
 from geomag_dagster import definitions
 from geomag_dagster.home import dagster_home

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.fields import box_of
 from geomag.data.prompts import subject
-from geomag.data.readers.fields import box_of
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, box_mask, box_of_mask
 

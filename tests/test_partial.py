@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from geomag.io import atomic_path, visible, write_text
+from geomag.manifest import publish
 from geomag.partial import partial_folder
-from geomag.sealed import publish
 from geomag.versions import path_md5
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +18,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from geomag.io import atomic_path
-from geomag.sealed import publish
+from geomag.manifest import publish
 
 def die():
     os.kill(os.getpid(), 9)

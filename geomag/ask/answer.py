@@ -17,7 +17,7 @@ from geomag.ask.geoparquet import write_geoparquet
 from geomag.ask.mask_file import Layers, painted, write_mask
 from geomag.ask.objects import find_objects
 from geomag.ask.objects_file import ObjectTable
-from geomag.ask.opening import opened
+from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS, Scene, open_scene
 from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows

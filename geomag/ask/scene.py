@@ -14,7 +14,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geomag.ask.bands import Bands, Stretch, choose_bands, measure_stretch, valid_pixels
-from geomag.ask.opening import opened
+from geomag.ask.raster_io import opened
 from geomag.errors import ImageError
 from geomag.geometry import BoolMask, PixelBox
 from geomag.magcrop.compose import RgbImage

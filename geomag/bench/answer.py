@@ -19,7 +19,6 @@ from transformers import DynamicCache
 from geomag.bench.full_size import count_flops
 from geomag.bench.full_size import full_size as build_full_size
 from geomag.bench.naive_probe import causal_mask
-from geomag.bench.sample_size import sample_model
 from geomag.config import load_profile
 from geomag.config.schema import MagCropConfig
 from geomag.data.benchmarks import Granularity
@@ -191,21 +190,20 @@ def _mask(model: GeoMag) -> Tensor:
 
 
 def bench_answer(
-    profile: str,
+    small: GeoMag,
     *,
     full_size: bool = True,
     runs: int = RUNS,
     log: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """TFLOP at 7B sizes and seconds at those of ``profile``, every way and level."""
+    """TFLOP at 7B sizes and seconds at those of ``small``, every way and level."""
     result: dict[str, Any] = {"bench": "answer", "torch": torch.__version__}
     result["threads"] = torch.get_num_threads()
     if full_size:
         log("visual tokens of the answer + of its probes; TFLOP at LLaVA-1.5-7B's sizes")
         paper = load_profile("paper")
         result["full_size"] = rows(build_full_size(paper), count, "tflop", log=log)
-    log(f"the same; milliseconds at the sizes of profile {profile}")
-    small = sample_model(load_profile(profile))
+    log(f"the same; milliseconds at the sizes of profile {small.profile.name}")
     timed = partial(clock, runs=runs)
     result["sample"] = rows(small, timed, "seconds", log=log)
     return result

@@ -11,13 +11,12 @@ from transformers import DynamicCache
 
 from geomag.bench.full_size import count_flops
 from geomag.bench.full_size import full_size as build_full_size
-from geomag.bench.sample_size import sample_model
 from geomag.config import load_profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
+from geomag.inference.probing import Probed, probe_all
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.look import plain_look
-from geomag.model.probing import Probed, probe_all
+from geomag.model.model_input import plain_look
 
 IMAGE_PX = 400
 _THINGS = ("ship", "small building", "road", "storage tank", "bridge", "field", "tree", "stadium")
@@ -27,7 +26,7 @@ TEXT_TOKENS, HEAD_TOKENS = 64, 5
 
 
 def bench_prefix(
-    profile: str,
+    model: GeoMag,
     *,
     n_questions: int = 32,
     runs: int = 7,
@@ -35,7 +34,6 @@ def bench_prefix(
     log: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Answers and probes of ``n_questions``, shared and apart: seconds, TFLOP at 7B, ratios."""
-    model = sample_model(load_profile(profile))
     image = np.random.default_rng(0).integers(0, 256, (IMAGE_PX, IMAGE_PX, 3), dtype=np.uint8)
     prompts = [
         EVALUATION[Task.VQA].format(x=f"Is a {_THINGS[n % len(_THINGS)]} present?")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from geomag.cli import bench_windows
+from geomag.cli import experiments as bench_windows
 from geomag.cli.options import Figures
 
 app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
@@ -69,9 +69,12 @@ def answer(
 ) -> None:
     """Tokens, TFLOP and seconds of one answer by phase: plain, stitched, mixed resolution."""
     from geomag.bench.answer import bench_answer
+    from geomag.config import load_profile
     from geomag.io import write_json
+    from geomag.sample.untrained import untrained_model
 
-    result = bench_answer(profile, full_size=full_size, runs=runs, log=typer.echo)
+    small = untrained_model(load_profile(profile))
+    result = bench_answer(small, full_size=full_size, runs=runs, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -86,10 +89,13 @@ def prefix(
 ) -> None:
     """Many questions about one image: read once for all, against read once for each."""
     from geomag.bench.prefix import bench_prefix
+    from geomag.config import load_profile
     from geomag.io import write_json
+    from geomag.sample.untrained import untrained_model
 
+    small = untrained_model(load_profile(profile))
     result = bench_prefix(
-        profile, n_questions=questions, runs=runs, full_size=full_size, log=typer.echo
+        small, n_questions=questions, runs=runs, full_size=full_size, log=typer.echo
     )
     if json is not None:
         write_json(json, result)

@@ -8,7 +8,7 @@ import typer
 from geomag.cli.options import Overwrite
 
 if TYPE_CHECKING:
-    from geomag.evaluate.score_compare import Comparison, MetricGap
+    from geomag.evaluate.score.compare import Comparison, MetricGap
 
 
 def compare(
@@ -24,7 +24,7 @@ def compare(
 ) -> None:
     """Compare two predictions files, paired by image; needs no torch and no GPU."""
     from geomag.cli.score import scoring
-    from geomag.evaluate.score_compare import compare as compare_files
+    from geomag.evaluate.score.compare import compare as compare_files
     from geomag.io import write_json
     from geomag.outputs import check_file
 

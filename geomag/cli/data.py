@@ -28,7 +28,7 @@ def sample(
 ) -> None:
     """Draw scenes and write the ten benchmarks in their download layouts."""
     from geomag.config import load_profile
-    from geomag.data.sample import write_all
+    from geomag.sample.layouts import write_all
 
     settings = load_profile().data
     written = write_all(
@@ -57,7 +57,7 @@ def check(
     """Tell whether downloads are whole: tree, counts, first broken record, remedy."""
     from geomag.config import load_profile, override, project_root
     from geomag.data.benchmarks import BENCHMARKS
-    from geomag.data.check import check_benchmark
+    from geomag.data.validate.check import check_benchmark
 
     names = benchmarks or list(BENCHMARKS)
     profile = load_profile()
@@ -84,8 +84,8 @@ def validate(
 ) -> None:
     """Turn a benchmark's files into records, and stop if a critical expectation is broken."""
     from geomag.config import load_profile, override, project_root
-    from geomag.data.validation import RECORD_FILES
-    from geomag.data.validation import validate as validate_benchmark
+    from geomag.data.validate.run import RECORD_FILES
+    from geomag.data.validate.run import validate as validate_benchmark
     from geomag.outputs import check_files
 
     if out is not None:
@@ -124,7 +124,7 @@ def leakage(
     """Tell which test pictures are, or look like, a training picture of any benchmark."""
     from geomag.config import load_profile, project_root
     from geomag.data.benchmarks import BENCHMARKS
-    from geomag.data.leakage import FILES, audit, page, write
+    from geomag.data.validate.leakage import FILES, audit, page, write
     from geomag.outputs import check_files
 
     if out is not None:
@@ -150,7 +150,7 @@ def own(
     ] = None,
 ) -> None:
     """Write your own pictures with boxes in a benchmark's layout, as its test split."""
-    from geomag.data.own.write import write_own
+    from geomag.data.intake.own.write import write_own
     from geomag.errors import ConfigError
 
     names = dict(pair.partition("=")[::2] for pair in name or ())
@@ -171,7 +171,7 @@ def add(
 ) -> None:
     """Take new imagery into data/BENCHMARK: checked aside first, tracked by DVC after."""
     from geomag.config import load_profile, override, project_root
-    from geomag.data.incoming import add as take_in
+    from geomag.data.intake.add import add as take_in
 
     profile = load_profile()
     if accept_count:

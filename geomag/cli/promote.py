@@ -46,7 +46,7 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     from geomag.config import load_profile, project_root
     from geomag.data.records import Record, read_records
     from geomag.evaluate.champion import Registration, run_gate
-    from geomag.evaluate.score_tools import Tools
+    from geomag.evaluate.score.context import Tools
     from geomag.serve.package import log_package
     from geomag.versions import git_tags
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geomag.cli.options import Overwrite
+from geomag.evaluate.score.table import table
 
 if TYPE_CHECKING:
     from geomag.data.benchmarks import Split
     from geomag.data.records import Record
-    from geomag.evaluate.score_tools import Tools
+    from geomag.evaluate.score.context import Tools
 
 
 def score(
@@ -36,7 +37,7 @@ def score(
     overwrite: Overwrite = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
-    from geomag.evaluate.score import score as score_files
+    from geomag.evaluate.score.run import score as score_files
     from geomag.io import write_json, write_jsonl
     from geomag.outputs import check_file, check_folder
 
@@ -83,8 +84,8 @@ def scoring(
     from geomag.config.load import project_root
     from geomag.data.benchmarks import BENCHMARKS, Split
     from geomag.errors import GeoMagError
-    from geomag.evaluate.score import read_all
-    from geomag.evaluate.score_tools import Tools
+    from geomag.evaluate.score.context import Tools
+    from geomag.evaluate.score.run import read_all
     from geomag.extend import load_plugins
 
     load_plugins()
@@ -125,32 +126,3 @@ def _arms(found: dict[str, Any], predictions: Path) -> list[tuple[str, dict[str,
         for arm, content in rows
         for entry in ((arm, content), *((arm, s) for s in content.get("splits", {}).values()))
     ]
-
-
-def table(arm: str, found: dict[str, Any]) -> str:
-    """One arm on one split as text: metric, value, interval, baselines, n."""
-    counts, floors = found["counts"], found["baselines"]
-    lines = [
-        f"{found['benchmark']} {found['split']}, {arm}: {found['n_records']} records, "
-        f"{counts['images']} images, {counts['missing']} missing, {counts['unparsed']} unparsed",
-        f"{'metric':<22}{'value':>8}  {'95 % interval':<18}"
-        + "".join(f"{name:>{_wide(name)}}" for name in floors),
-    ]
-    for name, value in found["metrics"].items():
-        pair = found["intervals"].get(name)
-        between = f"[{pair[0]:.4f}, {pair[1]:.4f}]" if pair else "-"
-        beside = "".join(f"{_number(row.get(name)):>{_wide(b)}}" for b, row in floors.items())
-        lines.append(f"{name:<22}{_number(value):>8}  {between:<18}{beside}")
-    if counts["missing_over_limit"]:
-        lines.append("More predictions are missing than the protocol allows: do not report this.")
-    if "sample" in found["protocol"].get("model_profile", ""):
-        lines.append("A toy's scores (profile sample): not to be set beside published ones.")
-    return "\n".join(lines) + "\n"
-
-
-def _wide(name: str) -> int:
-    return max(10, len(name) + 2)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

@@ -25,7 +25,7 @@ def granularity(
     from geomag.config import load_profile, project_root
     from geomag.magcrop.text_encoder import build_text_encoder
     from geomag.outputs import check_folder
-    from geomag.train.granularity import train_granularity
+    from geomag.train.granularity.fit import train_granularity
 
     if out is not None:
         check_folder(out, "--out", overwrite=overwrite)
@@ -52,10 +52,10 @@ def base(
 ) -> None:
     """Base models: a manifest of the weights that the profile pins, or tiny ones trained here."""
     from geomag.config import flat_params, load_profile, override, profile_text, project_root
-    from geomag.packaged import RELEASED, local_folder
+    from geomag.manifest import RELEASED, local_folder
+    from geomag.sample.pretrain.base import make_base
     from geomag.tracking import run
-    from geomag.train.base import make_base
-    from geomag.train.base_projector import make_composed_base
+    from geomag.train.projector import make_composed_base
     from geomag.versions import code_identity
 
     settings, root = load_profile(profile), project_root()

@@ -16,7 +16,7 @@ from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.records import Record
 from geomag.errors import PredictionError
 from geomag.io import file_digest, value_digest
-from geomag.sealed import publish, seal, sealed
+from geomag.manifest import publish, seal, sealed
 from geomag.versions import dataset_versions, read_lock, stage_paths, tracked_tree
 
 PARTS = ("base", "granularity", "adapter", "decoder")

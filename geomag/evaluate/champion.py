@@ -13,7 +13,7 @@ from geomag.data.records import Record
 from geomag.errors import ToolError
 from geomag.evaluate.candidate import Candidate, collect, keep, kept
 from geomag.evaluate.promotion import Decision, decide
-from geomag.evaluate.score_tools import Tools
+from geomag.evaluate.score.context import Tools
 from geomag.tracking.registry import OUTCOME, ROLLED_BACK, Package, Registry, Version
 from geomag.tracking.store import TrackerDownError
 

@@ -9,10 +9,10 @@ from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image, read_each_once
 from geomag.data.prompts import probe_prompt
 from geomag.data.selection import probed_records
+from geomag.inference.probing import Probed, heat_cache, probe_all
 from geomag.magcrop.crops import Heat, write_heat
-from geomag.model.probing import Probed, heat_cache, probe_all
+from geomag.manifest import publish, sealed
 from geomag.model.weights import load_base
-from geomag.sealed import publish, sealed
 
 AT_A_TIME = 128
 """Images held in memory."""

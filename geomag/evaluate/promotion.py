@@ -11,8 +11,8 @@ from typing import Any, Literal
 from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.records import Record
 from geomag.evaluate.candidate import Candidate
-from geomag.evaluate.score_compare import ALPHA, Comparison, MetricGap, compare
-from geomag.evaluate.score_tools import Tools
+from geomag.evaluate.score.compare import ALPHA, Comparison, MetricGap, compare
+from geomag.evaluate.score.context import Tools
 from geomag.metrics.paired import holm
 
 Outcome = Literal["promote", "keep", "undecided"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from geomag.config.schema import Profile
 from geomag.inference.probes import ProbeRequest, WindowProposal
-from geomag.model.look import Look, Looks
+from geomag.model.model_input import Look, Looks
 
 
 def inputs_through(

@@ -4,12 +4,12 @@ from contextlib import nullcontext
 
 from geomag.data.benchmarks import Granularity
 from geomag.inference.pipeline import Pipeline
+from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.inference.prompt import Prompt
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.window import select_window
-from geomag.model.look import plain_look
-from geomag.model.probing import Probed, probe_all, window_rule
+from geomag.model.model_input import plain_look
 
 
 def probe_heat(pipeline: Pipeline, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:

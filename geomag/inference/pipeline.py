@@ -23,17 +23,17 @@ from geomag.geometry import PixelBox
 from geomag.inference.answer import Arm, DrawnMask, Reply
 from geomag.inference.framing import frame_prompt
 from geomag.inference.probes import ProbeRequest, WindowProposal, build_probe
+from geomag.inference.probing import heat_cache
 from geomag.inference.prompt import Prompt, read_prompt
 from geomag.inference.selection import resolve_answers
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import GranularityDecision, PromptClassifier, is_gcg
 from geomag.magcrop.heat_cache import HeatCache
+from geomag.manifest import sealed
 from geomag.model.assemble import load_prompt_classifier, trained
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.look import Look, Looks, plain_look
-from geomag.model.probing import heat_cache
-from geomag.sealed import sealed
+from geomag.model.model_input import Look, Looks, plain_look
 
 PARTS = ("base", "granularity", "adapter", "decoder")
 _CLOSE = (Granularity.REGION, Granularity.PIXEL)

@@ -14,6 +14,7 @@ import numpy as np
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import BoolMask, PixelBox
+from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, windows
 from geomag.magcrop.heat_cache import HeatCache
@@ -21,8 +22,7 @@ from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import Window, grow_box, select_window
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import is_large
-from geomag.model.look import plain_look
-from geomag.model.probing import Probed, probe_all, window_rule
+from geomag.model.model_input import plain_look
 from geomag.seeds import generator
 
 

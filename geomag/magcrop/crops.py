@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geomag.errors import AnnotationError
 from geomag.geometry import PixelBox
 from geomag.io import atomic_path, read_json, write_json
-from geomag.magcrop.nest import second_window
+from geomag.magcrop.second_window import second_window
 from geomag.magcrop.window import Window, WindowRule, select_window
 
 MARKER = "complete.json"

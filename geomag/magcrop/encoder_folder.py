@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from geomag.errors import WeightsError
-from geomag.packaged import local_folder
+from geomag.manifest import local_folder
 
 
 def encoder_folder(path: str) -> Path:

@@ -22,7 +22,7 @@ from geomag.data.benchmarks import Granularity, Task
 from geomag.errors import WeightsError
 from geomag.io import read_json, write_json
 from geomag.magcrop.text_encoder import TextEncoder
-from geomag.sealed import publish, seal, sealed
+from geomag.manifest import publish, seal, sealed
 
 LABELS = (Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL)
 TASKS = tuple(Task)

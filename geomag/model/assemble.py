@@ -10,10 +10,10 @@ from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.magcrop.granularity import PromptClassifier, load_classifiers
 from geomag.magcrop.text_encoder import build_text_encoder
+from geomag.manifest import publish, seal, sealed
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
 from geomag.model.weights import load_base, load_strictly
-from geomag.sealed import publish, seal, sealed
 
 
 def untrained(models: Path, profile: Profile) -> GeoMag:

@@ -3,7 +3,7 @@
 LLaVA-1.5 is no more than that: CLIP, Llama and a two-layer projector between them. Any Llama- or
 Qwen2-class language model and any encoder of `geomag.model.towers` make one of the same classes,
 so the probe, the adapter, training and prediction do not know the difference. Its projector is
-fresh, and `geomag.train.base_projector` teaches it (LLaVA's stage 1).
+fresh, and `geomag.train.projector` teaches it (LLaVA's stage 1).
 """
 
 from pathlib import Path
@@ -24,12 +24,12 @@ from geomag.config.schema import Profile
 from geomag.data.prompts import IMAGE_TOKEN
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json
+from geomag.manifest import local_folder
 from geomag.model.efficientnet import EfficientNetLiteConfig, EfficientNetLiteModel
-from geomag.model.tiny import SPARE_ROWS
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
 from geomag.model.weights import load_strictly
-from geomag.packaged import local_folder
+from geomag.sample.tiny import SPARE_ROWS
 
 LANGUAGE_TYPES = ("llama", "mistral", "qwen2")
 """Decoders whose attention the Eq 4 probe can take apart (`geomag.magcrop.heatmap`)."""

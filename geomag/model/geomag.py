@@ -14,7 +14,7 @@ from geomag.config.schema import Profile
 from geomag.data.grounded import parse_grounding
 from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask
-from geomag.model.look import Look, encoder_pixels
+from geomag.model.model_input import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts

@@ -2,7 +2,7 @@
 
 The image stands before the question in LLaVA's frame, so its keys and values are the same for every
 question (model protocol 3.3). They are computed once an image and handed to each question's row;
-generation and the Eq 4 probe go on from there. `geomag.model.turns` is the same for training,
+generation and the Eq 4 probe go on from there. `geomag.model.packing` is the same for training,
 where all answers are known.
 """
 

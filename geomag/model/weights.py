@@ -17,6 +17,7 @@ from transformers import LlavaForConditionalGeneration
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json, visible, write_json
+from geomag.manifest import local_folder, publish, seal, sealed
 from geomag.model import towers as _registers_efficientnet  # noqa: F401
 from geomag.model.sam2_parts import (
     HIERA_LARGE,
@@ -27,8 +28,6 @@ from geomag.model.sam2_parts import (
 )
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
-from geomag.packaged import local_folder
-from geomag.sealed import publish, seal, sealed
 
 SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

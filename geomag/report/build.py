@@ -6,8 +6,8 @@ from pathlib import Path
 
 from geomag.io import write_json, write_text
 from geomag.report import grid
+from geomag.report.alternatives import museum, weak_spots
 from geomag.report.grid import Grid
-from geomag.report.museum import museum, weak_spots
 from geomag.report.ours import Cell, Scores
 from geomag.report.page import gallery_section, page, section
 from geomag.report.paper import PaperTable, paper_tables

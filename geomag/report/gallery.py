@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.images import open_image
 from geomag.data.records import Record, read_records
-from geomag.evaluate.score_inputs import Prediction, read_predictions
-from geomag.evaluate.score_referring import size_name
+from geomag.evaluate.score.inputs import Prediction, read_predictions
+from geomag.evaluate.score.referring import size_name
 from geomag.geometry import BoolMask, Rle, mask_area, union_of
 from geomag.io import atomic_path
 from geomag.metrics.masks import resized

@@ -12,7 +12,7 @@ import numpy as np
 import rasterio
 
 from geomag.ask.answer import MASK, Answering, AskOptions, ask_image
-from geomag.ask.opening import opened
+from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS
 from geomag.errors import GeoMagError, ImageError
 from geomag.geometry import BoolMask, encode_mask

@@ -13,7 +13,7 @@ from typing import Any
 
 from geomag.config import Profile, profile_text
 from geomag.errors import WeightsError
-from geomag.sealed import sealed
+from geomag.manifest import sealed
 from geomag.versions import path_md5
 
 CODE = Path(__file__).with_name("pyfunc.py")

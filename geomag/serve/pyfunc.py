@@ -21,7 +21,7 @@ class GeoMagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """
         from geomag.config import load_profile
         from geomag.inference.pipeline import PARTS, Pipeline
-        from geomag.sealed import sealed
+        from geomag.manifest import sealed
 
         models = Path(context.artifacts[PARTS[0]]).parent
         for part in PARTS:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from geomag.config import project_root
 from geomag.io import value_digest, write_json
-from geomag.tracking.spool import Entry, Spool
+from geomag.tracking.offline_queue import Entry, Spool
 from geomag.tracking.store import KEY, Store, TrackerDownError
 from geomag.versions import git_tags
 

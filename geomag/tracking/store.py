@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from geomag.errors import ToolError
 from geomag.tracking.database import SQLITE, holders, make_store, tracking_uri
-from geomag.tracking.spool import Entry, Spool
+from geomag.tracking.offline_queue import Entry, Spool
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from geomag.config.schema import TrainConfig
 from geomag.data.benchmarks import Task
 from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
+from geomag.model.packing import PackedTurns, Turn, TurnIds, pack_turns
 from geomag.model.segments import label_groups
-from geomag.model.turns import PackedTurns, Turn, TurnIds, pack_turns
 from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from geomag.train.mixture import Drawn, Mixture

@@ -21,13 +21,13 @@ from geomag.data.records import Record
 from geomag.data.selection import looks_through_eq4, training_records
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, read_heat
+from geomag.manifest import sealed
 from geomag.model.assemble import save_trained, untrained
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
-from geomag.model.lookup import record_looks
-from geomag.sealed import sealed
 from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder
+from geomag.train.inputs import record_looks
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, Seen, asked_together, prepare

@@ -15,7 +15,7 @@ from geomag.data.records import Record
 from geomag.geometry import box_mask, decode_mask
 from geomag.magcrop.views import View
 from geomag.model.geomag import GeoMag
-from geomag.model.look import Look
+from geomag.model.model_input import Look
 from geomag.model.vision import merge, unit_box
 from geomag.train.alignment import cell_targets
 
@@ -54,8 +54,8 @@ Seen = tuple[tuple[Record, ...], Look]
 def asked_together(seen: Iterable[tuple[Record, Look]]) -> Iterator[Seen]:
     """Records in a row of one image, those that share their look as one.
 
-    The look is one object (`geomag.model.look.Looks`), not one that is alike: stitched images of
-    two windows differ in nothing but their pixels. A record with masks stays alone.
+    The look is one object (`geomag.model.model_input.Looks`), not one that is alike: stitched
+    images of two windows differ in nothing but their pixels. A record with masks stays alone.
     """
     for _, of_image in groupby(seen, key=lambda pair: pair[0].image):
         groups: dict[tuple[Look, str | None], list[Record]] = {}

@@ -18,9 +18,9 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox, box_of_mask, decode_mask, union_of
 from geomag.magcrop.window import grow_box
 from geomag.model.large import settings_for
-from geomag.model.look import Look, magcrop_look
-from geomag.model.lookup import with_budget
+from geomag.model.model_input import Look, magcrop_look
 from geomag.seeds import generator
+from geomag.train.inputs import with_budget
 
 CONTEXT = (1.4, 4.0)
 """Sides of a window, in longer sides of its target: from a tight mask's to a generous one's."""

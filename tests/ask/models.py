@@ -20,10 +20,10 @@ from geomag.magcrop.granularity import (
 )
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.model.assemble import save_trained, untrained
-from geomag.model.tiny import tiny_llava
 from geomag.model.tokenizer import add_new_tokens, train_tokenizer
 from geomag.model.vlm import Vlm
 from geomag.model.weights import sample_encoder, save_base
+from geomag.sample.tiny import tiny_llava
 
 ONE = "Mark the red ship in this image with a mask."
 THREE = "Describe this image in detail with interleaved masks for the phrases."

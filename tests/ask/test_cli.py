@@ -8,13 +8,13 @@ import pytest
 import rasterio
 from PIL import Image
 
-from geomag.bench.windows import with_settings
 from geomag.cli.main import main
 from geomag.config.load import load_profile
+from geomag.experiments.windows import with_settings
 from geomag.inference.pipeline import Pipeline, Question
 from geomag.inference.prompt import read_prompt
 from geomag.magcrop.mask_window import mask_window
-from geomag.sealed import sealed
+from geomag.manifest import sealed
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
 from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, grey, write_tif

@@ -5,9 +5,9 @@ import torch
 
 from geomag.bench.answer import GEOPIXEL_TOKENS, PHASES, case, clock, count, line, rows
 from geomag.bench.full_size import full_size
-from geomag.bench.sample_size import sample_model
 from geomag.config import load_profile
 from geomag.data.benchmarks import Granularity
+from geomag.sample.untrained import untrained_model
 
 IMAGE, REGION, PIXEL = Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL
 REAL = {"side_px": 336, "patch_px": 14}
@@ -62,7 +62,7 @@ def test_at_7b_shapes_region_level_costs_less_than_plain():
 
 
 def test_the_sample_is_timed_phase_by_phase():
-    model = sample_model(load_profile("sample"))
+    model = untrained_model(load_profile("sample"))
     one = case("tokens", PIXEL, side_px=112, patch_px=14)
     spent = clock(model, one, runs=1)
     assert tuple(spent) == PHASES
@@ -73,7 +73,7 @@ def test_the_sample_is_timed_phase_by_phase():
 
 def test_random_weights_do_not_depend_on_what_was_drawn_before():
     torch.manual_seed(5)
-    one = sample_model(load_profile("sample"))
+    one = untrained_model(load_profile("sample"))
     torch.manual_seed(6)
-    other = sample_model(load_profile("sample"))
+    other = untrained_model(load_profile("sample"))
     assert torch.equal(one.projection.layers[0].weight, other.projection.layers[0].weight)

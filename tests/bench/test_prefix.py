@@ -5,11 +5,18 @@ import pytest
 from geomag.bench.full_size import full_size
 from geomag.bench.prefix import bench_prefix, count_prefill
 from geomag.config import load_profile
+from geomag.sample.untrained import untrained_model
 
 
 def test_both_ways_are_timed_and_set_against_each_other():
     lines = []
-    result = bench_prefix("sample", n_questions=8, runs=1, full_size=False, log=lines.append)
+    result = bench_prefix(
+        untrained_model(load_profile("sample")),
+        n_questions=8,
+        runs=1,
+        full_size=False,
+        log=lines.append,
+    )
     for name in ("answer", "probe"):
         found = result[name]
         assert found["ratio"] == pytest.approx(found["apart"] / found["shared"])

@@ -8,9 +8,9 @@ import yaml
 
 from geomag.data.records import write_records
 from geomag.evaluate.candidate import PARTS
-from geomag.sealed import publish, seal
+from geomag.manifest import publish, seal
 from geomag.versions import path_md5
-from tests.evaluate.score_cases import question
+from tests.evaluate.score.cases import question
 
 N_IMAGES, PER_IMAGE = 120, 4
 BENCHMARK = "rsvqa_lr"

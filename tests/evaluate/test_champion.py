@@ -11,7 +11,7 @@ from geomag.data.records import read_records
 from geomag.errors import PredictionError, ToolError, WeightsError
 from geomag.evaluate.candidate import collect, keep, kept
 from geomag.evaluate.champion import Registration, roll_back, run_gate
-from geomag.evaluate.score_tools import Tools
+from geomag.evaluate.score.context import Tools
 from geomag.io import read_json
 from geomag.tracking.database import create_tables
 from geomag.tracking.registry import PromotionError, Registry

@@ -5,8 +5,8 @@ import pytest
 
 from geomag.data.classes import RESISC45_CLASSES
 from geomag.evaluate.promotion import LEAST_RESAMPLES, judge
-from geomag.evaluate.score_compare import ALPHA, Comparison, gaps_of
-from geomag.evaluate.score_tools import Evaluation
+from geomag.evaluate.score.compare import ALPHA, Comparison, gaps_of
+from geomag.evaluate.score.context import Evaluation
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.paired import holm
 from geomag.metrics.tally import Tally, share

@@ -11,7 +11,7 @@ import pytest
 
 from geomag.data.records import write_records
 from geomag.geometry import encode_mask
-from tests.evaluate.score_cases import record, square
+from tests.evaluate.score.cases import record, square
 
 CASES = Path(__file__).parents[1] / "cases"
 GIB = 2**30

@@ -8,10 +8,10 @@ import json
 import sys
 from pathlib import Path
 
-from geomag.data.readers import read_benchmark
+from geomag.data.benchmarks.registry import read_benchmark
 from geomag.data.records import Split, read_records, write_records
 from geomag.evaluate.candidate import PARTS
-from geomag.sealed import publish, seal
+from geomag.manifest import publish, seal
 
 RECORDS, MODELS = Path("artifacts/records/rrsis_d"), Path("artifacts/models")
 ANSWERS = Path("artifacts/predictions/rrsis_d/magcrop.jsonl")

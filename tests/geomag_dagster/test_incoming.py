@@ -8,7 +8,7 @@ import sys
 import dagster as dg
 import pytest
 
-from geomag.data.readers import read_benchmark
+from geomag.data.benchmarks.registry import read_benchmark
 from geomag.versions import dataset_versions, path_md5, tracked_tree, tree_md5
 from geomag_dagster.incoming import DROP, MOST_FAILURES, OP, TAKE
 from geomag_dagster.project import known_version

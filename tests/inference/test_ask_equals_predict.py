@@ -18,7 +18,7 @@ from geomag.inference.pipeline import Pipeline
 from geomag.io import read_jsonl
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.serve.answering import answer_picture
-from geomag.train.granularity import train_granularity
+from geomag.train.granularity.fit import train_granularity
 from tests.ask.models import write_project
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ from geomag.inference.framing import frame_prompt, wording_in
 from geomag.inference.phrases import box_in, classes_in, phrase_of
 from geomag.inference.prompt import read_prompt
 from geomag.magcrop.granularity import TASK_CONFIDENCE, TaskGuess
-from geomag.train.granularity_wordings import REFERRING, ROC
+from geomag.train.granularity.wordings import REFERRING, ROC
 
 SAMPLE = PromptConfig(scene="short", probe="where", wordings="evaluation")
 PAPER = PromptConfig(scene="classes", probe="task", wordings="all")

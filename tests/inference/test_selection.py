@@ -7,7 +7,7 @@ from geomag.geometry import PixelBox
 from geomag.inference.probes import WindowProposal
 from geomag.inference.selection import resolve_answers, select_answer
 from geomag.model.geomag import Answer, Query
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)

@@ -22,7 +22,7 @@ import requests
 import yaml
 from dagster_graphql import DagsterGraphQLClientError
 
-from geomag.data.readers import read_benchmark
+from geomag.data.benchmarks.registry import read_benchmark
 from geomag.tracking.registry import OUTCOME, REASON, Registry
 from geomag.versions import path_md5, tracked_tree, tree_md5
 from tests.geomag_dagster.dev import Loop

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from geomag.sealed import sealed
+from geomag.manifest import sealed
 from tests.line.project import Project
 
 pytestmark = pytest.mark.integration

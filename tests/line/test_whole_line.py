@@ -14,7 +14,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.records import read_records
-from geomag.sealed import sealed
+from geomag.manifest import sealed
 from geomag_dagster.assets import dataset_specs, stage_assets
 from geomag_dagster.automation import dvc_lock_sensor
 from geomag_dagster.dvc import DvcResource

@@ -23,7 +23,7 @@ from geomag.magcrop.granularity import (
     save_classifiers,
 )
 from geomag.magcrop.text_encoder import build_text_encoder
-from geomag.sealed import seal
+from geomag.manifest import seal
 
 QUERIES = ["How many ships are there?", "Describe this image in one sentence.", "Mask the dam."]
 

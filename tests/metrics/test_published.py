@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from geomag.data.classes import AID_COUNTS
-from geomag.evaluate.score_scenes import last_fifth, seeded_share
+from geomag.evaluate.score.scenes import last_fifth, seeded_share
 from geomag.metrics.bootstrap import Resampling, intervals
 from geomag.metrics.tally import Tally, share
 

@@ -6,11 +6,11 @@ import torch
 
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
+from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.magcrop.crops import windows
 from geomag.model.geomag import Query
 from geomag.model.large import is_large, probed_tiles, settings_for
-from geomag.model.look import magcrop_look
-from geomag.model.probing import Probed, probe_all, window_rule
+from geomag.model.model_input import magcrop_look
 from tests.model.tiny import tiny_vlm
 from tests.model.whole import tiny_geomag, tiny_profile
 

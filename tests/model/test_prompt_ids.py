@@ -9,11 +9,11 @@ import torch
 from geomag.data.benchmarks import Granularity, Split, Task
 from geomag.data.prompts import frame
 from geomag.data.records import Record
+from geomag.inference.probing import Probed, probe_all
 from geomag.model.geomag import Query
-from geomag.model.look import plain_look
-from geomag.model.probing import Probed, probe_all
+from geomag.model.model_input import plain_look
+from geomag.model.packing import TurnIds, pack_turns
 from geomag.model.tokenizer import load_tokenizer
-from geomag.model.turns import TurnIds, pack_turns
 from geomag.model.vlm import Vlm
 from geomag.train.joint import JointTraining
 from geomag.train.samples import prepare

@@ -14,10 +14,10 @@ from transformers import (
 from geomag.config import load_profile, override
 from geomag.errors import WeightsError
 from geomag.io import write_json
+from geomag.manifest import sealed
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from geomag.model.weights import load_base, load_sam2, load_vlm, pin_base, save_base
-from geomag.sealed import sealed
 from tests.model.tiny import tiny_vlm, tiny_vlm_config
 
 

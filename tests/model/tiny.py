@@ -9,9 +9,9 @@ from transformers import LlamaTokenizer
 
 from geomag.config.schema import VlmConfig
 from geomag.data.prompts import IMAGE_TOKEN
-from geomag.model.tiny import tiny_llava
 from geomag.model.tokenizer import add_new_tokens, train_tokenizer
 from geomag.model.vlm import Vlm
+from geomag.sample.tiny import tiny_llava
 
 TEXTS = [
     "USER: <image>\nMark the red ship in this image with a mask. ASSISTANT: It is",

@@ -7,7 +7,7 @@ from PIL import Image
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record, write_records
 from geomag.errors import ImageError
-from geomag.evaluate.score_inputs import Prediction
+from geomag.evaluate.score.inputs import Prediction
 from geomag.geometry import encode_mask
 from geomag.io import write_jsonl
 from geomag.report.gallery import (

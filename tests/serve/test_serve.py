@@ -24,10 +24,10 @@ from geomag.data.records import read_records
 from geomag.errors import GeoMagError, WeightsError
 from geomag.evaluate.candidate import PARTS
 from geomag.evaluate.champion import Registration, roll_back, run_gate
-from geomag.evaluate.score_tools import Tools
+from geomag.evaluate.score.context import Tools
 from geomag.geometry import decode_mask
+from geomag.manifest import sealed
 from geomag.model.assemble import save_trained, untrained
-from geomag.sealed import sealed
 from geomag.serve.champion import Champion
 from geomag.serve.package import log_package
 from geomag.tracking.database import create_tables

@@ -13,7 +13,7 @@ import pytest
 from geomag import tracking
 from geomag.errors import ToolError
 from geomag.tracking.database import create_tables
-from geomag.tracking.spool import Spool
+from geomag.tracking.offline_queue import Spool
 from geomag.tracking.store import Store, TrackerDownError
 from tests.geomag_dagster.test_supervise import wait_for
 from tests.tracking.conftest import client

@@ -20,8 +20,8 @@ from geomag.geometry import PixelBox, decode_mask, encode_mask
 from geomag.io import read_json
 from geomag.magcrop.crops import Heat, write_heat
 from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifiers
-from geomag.model.look import encoder_pixels
-from geomag.model.turns import TurnIds
+from geomag.model.model_input import encoder_pixels
+from geomag.model.packing import TurnIds
 from geomag.model.vision import cut
 from geomag.train.mixture import Mixture
 from geomag.train.model import training_looks

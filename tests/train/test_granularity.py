@@ -10,14 +10,14 @@ from geomag.io import read_json
 from geomag.magcrop.granularity import LABELS, TASKS, GranularityClassifier, load_classifiers
 from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.seeds import seed_of
-from geomag.train.granularity import (
+from geomag.train.granularity.fit import (
     LabelledTexts,
     fit_head,
     labelled_texts,
     measure,
     train_granularity,
 )
-from geomag.train.granularity_texts import fill, templates
+from geomag.train.granularity.texts import fill, templates
 
 PROFILE = load_profile("sample")
 SEED = PROFILE.granularity.seed

@@ -10,7 +10,7 @@ from geomag.data.benchmarks import Granularity, Split, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, encode_mask
 from geomag.magcrop.views import View
-from geomag.model.look import Look, Looks, plain_look
+from geomag.model.model_input import Look, Looks, plain_look
 from geomag.train import joint
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train

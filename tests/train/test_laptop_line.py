@@ -17,13 +17,13 @@ from geomag.data.benchmarks import Split, Task, chosen_benchmarks
 from geomag.data.images import read_rgb
 from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record, read_records, write_records
+from geomag.manifest import sealed
 from geomag.model.assemble import trained
 from geomag.model.geomag import Query
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 from geomag.model.weights import load_base
-from geomag.sealed import sealed
-from geomag.train.base_projector import make_composed_base
 from geomag.train.model import identity, train_model
+from geomag.train.projector import make_composed_base
 from tests.model.parts import tiny_language, tiny_tower
 
 RECORDS = "artifacts/records/ucm_captions/records.jsonl"

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from geomag.config import load_profile
+from geomag.manifest import RELEASED, local_folder
 from geomag.model.weights import load_base, pin_base
-from geomag.packaged import RELEASED, local_folder
-from geomag.train.base_sam import PointSegmentation
-from geomag.train.base_scenes import draw_base_scene
-from geomag.train.base_vlm import Lessons
+from geomag.sample.pretrain.sam import PointSegmentation
+from geomag.sample.pretrain.scenes import draw_base_scene
+from geomag.sample.pretrain.vlm import Lessons
 
 UNSEEN = 999
 """A seed that no training has used."""

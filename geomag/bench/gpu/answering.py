@@ -13,7 +13,7 @@ from geomag.bench.gpu.sections import Figures
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.views import View
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 from geomag.model.vision import MEAN, STD, cut
 from geomag.model.vlm import Vlm
 

@@ -17,7 +17,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox, Rle, encode_mask
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.model import TEXT_TOKENS

@@ -15,7 +15,7 @@ from geomag.data.prompts import EVALUATION
 from geomag.geometry import PixelBox
 from geomag.inference.probes import AttentionProbe, ProbeRequest
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.look import magcrop_look
+from geomag.model.model_input import magcrop_look
 from geomag.model.vlm import Vlm
 
 SURE = 1e4

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from geomag.sealed import publish, seal
+from geomag.manifest import publish, seal
 from geomag.seeds import generator
 from geomag.train.loop import LoopSettings, Stopped, train
 

@@ -1,0 +1,108 @@
+"""UCM-Captions and Sydney-Captions: five sentences per image (caption protocol 2, 3)."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.fields import field, file_stem
+from geomag.data.benchmarks.tree import ImageFolder, first_folder, locate_with
+from geomag.data.classes import SYDNEY_LAST, UCM_CLASSES
+from geomag.data.records import Record
+from geomag.errors import AnnotationError
+from geomag.io import read_json
+
+N_SENTENCES = 5
+"""References per image; repeated ones are kept, since BLEU and CIDEr change without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """UCM: 1,680 / 210 / 210 images, 256 x 256; Sydney: 497 / 58 / 58, 500 x 500; research use.
+
+    ``dataset.json`` (Karpathy layout, no ``filepath``) beside ``imgs`` with ``<n>.tif``; mirrors
+    say ``images`` and hold jpg or png under the json's .tif names. Ids are file stems; answers are
+    the raw sentences, typos and repetitions included.
+    """
+
+    benchmark: str
+    word: str
+    """What the file's own ``dataset`` name contains, if it has one."""
+    n_images: int
+    """Images of the published set; its numbering tells the class only when the set is whole."""
+
+    def sources(self, root: Path) -> tuple[Path, ...]:
+        """The annotation file."""
+        wanted = "dataset.json beside imgs/<n>.tif"
+        return (locate_with(root, "dataset.json", wanted=wanted) / "dataset.json",)
+
+    def read(self, root: Path) -> Iterator[Record]:
+        """Records in the order of the json."""
+        (path,) = self.sources(root)
+        tree = read_json(path)
+        rows = field(tree, "images", list, place=path.name)
+        self._refuse_swapped(tree, path)
+        images = ImageFolder(root, first_folder(path.parent, "imgs", "images", "Images"))
+        stems = []
+        for position, row in enumerate(rows):
+            place = f"{path.name}, images[{position}]"
+            stems.append(file_stem(field(row, "filename", str, place=place), place=place))
+        images.require(stems)
+        for row, stem in zip(rows, stems, strict=True):
+            kind = self._kind(stem) if len(rows) == self.n_images else ""
+            yield self._record(row, stem, kind, images, f"{path.name}, image {stem}")
+
+    def _refuse_swapped(self, tree: dict[str, Any], path: Path) -> None:
+        name = str(tree.get("dataset", self.word))
+        if self.word not in name.lower():
+            raise AnnotationError(
+                str(path), f"dataset {name!r}", f"the file of {self.benchmark}", "swap the folders"
+            )
+
+    def _kind(self, stem: str) -> str:
+        """Class by the published numbering (protocol 2.4, 3.3); files are in class order."""
+        number = int(stem) if stem.isdecimal() else 0
+        if not 1 <= number <= self.n_images:
+            return ""
+        if self.word == "ucm":
+            return UCM_CLASSES[(number - 1) // 100]
+        return list(SYDNEY_LAST)[bisect_left(list(SYDNEY_LAST.values()), number)]
+
+    def _record(
+        self, row: dict[str, Any], stem: str, kind: str, images: ImageFolder, place: str
+    ) -> Record:
+        split = field(row, "split", str, place=place)
+        if split not in ("train", "val", "test"):
+            raise AnnotationError(f"{place}, split", repr(split), "train, val or test")
+        image = images.path(stem, place=place)
+        info = images.info(image)
+        return Record(
+            benchmark=self.benchmark,
+            id=stem,
+            split=Split(split),
+            task=Task.CAPTION,
+            image=image,
+            width=info.width,
+            height=info.height,
+            answers=_sentences(row, place),
+            kind=kind,
+            notes=() if info.mode == "RGB" else (f"mode_{info.mode}",),
+        )
+
+
+def _sentences(row: dict[str, Any], place: str) -> tuple[str, ...]:
+    rows = field(row, "sentences", list, place=place)
+    raw = tuple(field(s, "raw", str, place=f"{place}, sentences[{k}]") for k, s in enumerate(rows))
+    if len(raw) != N_SENTENCES or not all(sentence.strip() for sentence in raw):
+        raise AnnotationError(
+            f"{place}, sentences",
+            f"{sum(bool(sentence.strip()) for sentence in raw)} of {len(raw)} hold text",
+            f"{N_SENTENCES} sentences",
+        )
+    return raw
+
+
+UCM_CAPTIONS = Captions("ucm_captions", "ucm", 2_100)
+SYDNEY_CAPTIONS = Captions("sydney_captions", "sydney", 613)

@@ -1,0 +1,104 @@
+"""AID and NWPU-RESISC45: one folder per class, every image a zero-shot test (scene protocol 5)."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.tree import SUFFIXES, ImageFolder, locate
+from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
+from geomag.data.records import Record
+from geomag.errors import AnnotationError
+from geomag.parse import read_text
+
+_LISTS = tuple(f"resisc45-{split}.txt" for split in ("train", "val", "test"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """AID: 10,000 JPEG in 30 classes, 600 x 600; RESISC45: 31,500 in 45, 256 x 256; research use.
+
+    ``<Class>/<class>_<n>.jpg``. Ids are ``<class folder>/<file>``, sorted as strings. A folder
+    that is no class is refused, since loaders that number folders would shift by it. RESISC45's
+    split lists, where present, are noted on the records and change no split.
+    """
+
+    benchmark: str
+    classes: Mapping[str, str]
+    """Folder to display name."""
+
+    def sources(self, root: Path) -> tuple[Path, ...]:
+        """RESISC45's split lists where present; the folders themselves are the annotation."""
+        folder = self._folder(root)
+        homes = dict.fromkeys((folder, folder.parent if folder != root else folder))
+        return tuple(home / name for home in homes for name in _LISTS if (home / name).is_file())
+
+    def read(self, root: Path) -> Iterator[Record]:
+        """Records by class folder, then by file name, in string order."""
+        folder = self._folder(root)
+        noted = _noted(self.sources(root))
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+            if not entry.is_dir() or entry.name.startswith((".", "__MACOSX")):
+                continue
+            if entry.name not in self.classes:
+                raise AnnotationError(
+                    entry.path,
+                    "not a class folder",
+                    f"the {len(self.classes)} class folders",
+                    "move it away",
+                )
+            yield from self._read_class(root, Path(entry.path), noted)
+
+    def _folder(self, root: Path) -> Path:
+        wanted = f"the {len(self.classes)} class folders, such as {next(iter(self.classes))}"
+        return locate(root, lambda names: not names.isdisjoint(self.classes), wanted=wanted)
+
+    def _read_class(self, root: Path, folder: Path, noted: Mapping[str, str]) -> Iterator[Record]:
+        images = ImageFolder(root, folder)
+        names = sorted(entry.name for entry in folder.iterdir() if _is_image(entry))
+        if len({name.rsplit(".", 1)[0].lower() for name in names}) != len(names):
+            raise AnnotationError(
+                str(folder), f"two images of one name among {_twins(names)}", "each image once"
+            )
+        for name in names:
+            place = f"{folder.name}/{name}"
+            image = images.path(name.rsplit(".", 1)[0], place=place)
+            info = images.info(image)
+            notes = [noted[name]] if name in noted else []
+            if not name.lower().startswith(folder.name.lower()):
+                notes.append("name_of_another_class")
+            yield Record(
+                benchmark=self.benchmark,
+                id=place,
+                split=Split.TEST,
+                task=Task.SCENE,
+                image=image,
+                width=info.width,
+                height=info.height,
+                answers=(self.classes[folder.name],),
+                kind=self.classes[folder.name],
+                notes=tuple(notes),
+            )
+
+
+def _is_image(path: Path) -> bool:
+    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES
+
+
+def _twins(names: list[str]) -> list[str]:
+    stems = [name.rsplit(".", 1)[0].lower() for name in names]
+    return [name for name, stem in zip(names, stems, strict=True) if stems.count(stem) > 1][:20]
+
+
+def _noted(lists: tuple[Path, ...]) -> dict[str, str]:
+    """File name to ``list_train`` ...: the published split lists, kept as notes."""
+    return {
+        name: f"list_{path.stem.rsplit('-', 1)[1]}"
+        for path in lists
+        for name in read_text(path).split()
+    }
+
+
+AID = Scenes("aid", AID_CLASSES)
+RESISC45 = Scenes("resisc45", RESISC45_CLASSES)

@@ -1,0 +1,1 @@
+"""New imagery on its way into ``data/``."""

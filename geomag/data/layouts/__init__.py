@@ -1,0 +1,1 @@
+"""Files of the download layouts, as bytes that depend on their values alone."""

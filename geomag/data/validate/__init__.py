@@ -1,0 +1,1 @@
+"""Checks of a benchmark's records before anything learns from them."""

@@ -1,0 +1,187 @@
+"""Compare two sets of predictions on the same records: paired by image, corrected for many metrics.
+
+Three outcomes per metric: better, worse, undecided. "Undecided" is a result: the smallest
+difference that the test could have found is given beside it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
+from geomag.data.records import Record
+from geomag.errors import AnnotationError
+from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.inputs import Joined, gather, join, read_predictions
+from geomag.evaluate.score.referring import size_name
+from geomag.evaluate.score.run import scorer_of, warmer_of
+from geomag.geometry import mask_area
+from geomag.metrics.bootstrap import Resampling
+from geomag.metrics.paired import differences, holm
+
+LEAST = 20
+"""Records that a slice needs to be compared."""
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricGap:
+    """One metric of A against B."""
+
+    metric: str
+    first: float
+    second: float
+    difference: float
+    """First minus second."""
+    low: float
+    high: float
+    """95 % paired interval of the difference, images drawn together."""
+    p_value: float
+    p_holm: float
+    """Corrected for all metrics of the table."""
+    detectable: float
+    """Smallest true difference found 8 times in 10 with these images."""
+
+    @property
+    def outcome(self) -> str:
+        """``better``, ``worse`` or ``undecided``, at 5 % after Holm's correction."""
+        if self.p_holm >= ALPHA:
+            return "undecided"
+        return "better" if self.difference > 0 else "worse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A against B on one split, and on each slice large enough."""
+
+    benchmark: str
+    split: str
+    n_records: int
+    n_images: int
+    gaps: tuple[MetricGap, ...]
+    slices: Mapping[str, tuple[int, tuple[MetricGap, ...]]]
+    """Records and gaps by slice: question type, class, or size of the target."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers with their outcomes."""
+        return {
+            "benchmark": self.benchmark,
+            "split": self.split,
+            "n_records": self.n_records,
+            "n_images": self.n_images,
+            "metrics": {gap.metric: _row(gap) for gap in self.gaps},
+            "slices": {
+                name: {"n_records": n, "metrics": {gap.metric: _row(gap) for gap in gaps}}
+                for name, (n, gaps) in self.slices.items()
+            },
+        }
+
+
+def _row(gap: MetricGap) -> dict[str, Any]:
+    return {
+        "first": tidy(gap.first),
+        "second": tidy(gap.second),
+        "difference": tidy(gap.difference),
+        "interval": [gap.low, gap.high],
+        "p_value": tidy(gap.p_value),
+        "p_holm": tidy(gap.p_holm),
+        "detectable": tidy(gap.detectable),
+        "outcome": gap.outcome,
+    }
+
+
+def compare(
+    name: str,
+    first: Path,
+    second: Path,
+    records: Iterable[Record],
+    tools: Tools,
+    *,
+    split: Split | None = None,
+) -> Comparison:
+    """Compare two predictions files of one benchmark.
+
+    Args:
+        name: Benchmark.
+        first: Predictions whose advantage is asked for (the challenger).
+        second: Predictions to compare with (the champion).
+        records: All splits of the benchmark.
+        tools: Settings.
+        split: None is the headline test split.
+
+    Raises:
+        PredictionError: As `geomag.evaluate.score.run.score` does.
+    """
+    benchmark = BENCHMARKS[name]
+    part = split or benchmark.test_splits[0]
+    chosen, tools.facts, known = gather(records, (part,))
+    if not chosen[part]:
+        raise AnnotationError(f"{name}, split {part}", "no records")
+    a, b = (
+        join(chosen[part], read_predictions(p), benchmark=benchmark, known=known, place=str(p))
+        for p in (first, second)
+    )
+    if warm := warmer_of(benchmark):
+        warm([a, b], tools)
+    n_images, gaps = _gaps(benchmark, a, b, tools)
+    found: dict[str, tuple[int, tuple[MetricGap, ...]]] = {}
+    for label, members in _slices(benchmark.task, a.records).items():
+        if LEAST <= len(members) < len(a.records):
+            pair = [_subset(joined, members) for joined in (a, b)]
+            found[label] = (len(members), _gaps(benchmark, pair[0], pair[1], tools)[1])
+    return Comparison(
+        benchmark=name,
+        split=str(part),
+        n_records=len(a.records),
+        n_images=n_images,
+        gaps=gaps,
+        slices=found,
+    )
+
+
+def _gaps(
+    benchmark: Benchmark, a: Joined, b: Joined, tools: Tools
+) -> tuple[int, tuple[MetricGap, ...]]:
+    scorer = scorer_of(benchmark)
+    first, second = (scorer(joined, tools, extras=False) for joined in (a, b))
+    how = Resampling(tools.config.resamples, tools.config.seed)
+    return first.n_images, gaps_of(first, second, how)
+
+
+def gaps_of(first: Evaluation, second: Evaluation, how: Resampling) -> tuple[MetricGap, ...]:
+    """Each metric of both, of the same images in the same order, with Holm's correction."""
+    found = differences(first.estimators, second.estimators, first.n_images, how)
+    adjusted = holm([gap.p_value for gap in found.values()])
+    values = first.metrics(), second.metrics()
+    return tuple(
+        MetricGap(
+            metric=metric,
+            first=values[0][metric] or 0.0,
+            second=values[1][metric] or 0.0,
+            difference=gap.value,
+            low=gap.low,
+            high=gap.high,
+            p_value=gap.p_value,
+            p_holm=p,
+            detectable=gap.detectable,
+        )
+        for (metric, gap), p in zip(found.items(), adjusted, strict=True)
+    )
+
+
+def _slices(task: Task, records: tuple[Record, ...]) -> dict[str, list[int]]:
+    """Record numbers by slice; captions and descriptions have none."""
+    table: dict[str, list[int]] = {}
+    for i, record in enumerate(records):
+        if task in (Task.REFERRING, Task.VQA, Task.ROC, Task.SCENE) and record.kind:
+            table.setdefault(record.kind, []).append(i)
+        if task is Task.REFERRING and record.masks:
+            table.setdefault(f"size: {size_name(mask_area(record.masks[0]), record)}", []).append(i)
+    return dict(sorted(table.items()))
+
+
+def _subset(joined: Joined, members: list[int]) -> Joined:
+    return Joined(
+        tuple(joined.records[i] for i in members), tuple(joined.predictions[i] for i in members)
+    )

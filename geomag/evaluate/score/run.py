@@ -1,0 +1,281 @@
+"""Score predictions of one benchmark: metrics, variants, intervals, baselines, counts.
+
+The JSON contract of `geomag score`. No torch here: a score never needs a GPU.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
+from geomag.data.records import Record, read_records
+from geomag.errors import AnnotationError, PredictionError
+from geomag.evaluate.score import captions as score_captions
+from geomag.evaluate.score import gcg as score_gcg
+from geomag.evaluate.score import referring as score_referring
+from geomag.evaluate.score import roc as score_roc
+from geomag.evaluate.score import scenes as score_scenes
+from geomag.evaluate.score import vqa as score_vqa
+from geomag.evaluate.score.baselines import trivial, window_masks
+from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.inputs import (
+    Joined,
+    Prediction,
+    gather,
+    join,
+    prediction_files,
+    read_predictions,
+)
+from geomag.io import file_digest
+from geomag.metrics.bootstrap import Resampling, intervals
+from geomag.metrics.paired import differences
+
+
+class Scorer(Protocol):
+    """Rates one set of predictions; ``extras`` off leaves the headline metrics alone."""
+
+    def __call__(self, joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+        """The metrics and, unless ``extras`` is off, variants, counts and samples."""
+        ...
+
+
+SCORERS: dict[Task, Scorer] = {
+    Task.REFERRING: score_referring.evaluate,
+    Task.GCG: score_gcg.evaluate,
+    Task.VQA: score_vqa.evaluate,
+    Task.ROC: score_roc.evaluate,
+    Task.CAPTION: score_captions.evaluate,
+    Task.SCENE: score_scenes.evaluate,
+}
+OWN_SCORERS: dict[str, Scorer] = {}
+"""Benchmarks with metrics of their own, by name (`geomag.extend`)."""
+WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
+    Task.GCG: score_gcg.warm,
+    Task.ROC: score_roc.warm,
+    Task.CAPTION: score_captions.warm,
+}
+"""Tasks that need Java or the text encoder: started once for all predictions of a run."""
+BLANK_ARM = "blank"
+"""Beside other arms, the baseline ``blank_image``: what the model says without a picture."""
+SHOWN = 5
+"""Ids that a message names."""
+DIAGNOSTICS = ("crop_recall", "pointing", "tokens", "seconds", "truncated", "flops")
+"""Numbers that a predictor may write per row; their means stand under ``counts``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A score file's content, and one row per record for whoever wants to recompute it."""
+
+    score: dict[str, Any]
+    samples: dict[str, list[Mapping[str, Any]]]
+    """By arm; nothing when the tools keep none."""
+
+
+def scorer_of(benchmark: Benchmark) -> Scorer:
+    """Its own metrics, else those of its task."""
+    return OWN_SCORERS.get(benchmark.name) or SCORERS[benchmark.task]
+
+
+def warmer_of(benchmark: Benchmark) -> Callable[[Sequence[Joined], Tools], None] | None:
+    """What prepares Java or the text encoder; nothing for metrics of somebody else's."""
+    return None if benchmark.name in OWN_SCORERS else WARMERS.get(benchmark.task)
+
+
+def read_all(benchmark: Benchmark, records: Path, data: Path | None) -> Iterator[Record]:
+    """Records of every split: of a records file, or read from a benchmark's own files.
+
+    Raises:
+        AnnotationError: When neither is there.
+    """
+    if data is not None:
+        from geomag.data.benchmarks.registry import read_benchmark
+
+        yield from read_benchmark(benchmark.name, data)
+    elif records.is_file():
+        yield from read_records(records)
+    else:
+        raise AnnotationError(
+            str(records),
+            "no such file",
+            remedy=f"run `geomag data validate {benchmark.name}`, or give --data or --records",
+        )
+
+
+def score(
+    name: str,
+    predictions: Path,
+    records: Iterable[Record],
+    tools: Tools,
+    *,
+    split: Split | None = None,
+) -> Scored:
+    """Score a predictions file, or a folder of one per arm.
+
+    Args:
+        name: Benchmark.
+        predictions: One ``.jsonl``, or a folder with ``magcrop.jsonl`` and other arms.
+        records: All splits of the benchmark: ids are checked against them, and baselines
+            learn from train.
+        tools: Settings; its facts are filled here.
+        split: Only this one; None is the headline test split, with others under ``splits``.
+
+    Raises:
+        PredictionError: Naming the file, the line or the id; on too many missing predictions
+            where the tools do not allow them.
+    """
+    benchmark = BENCHMARKS[name]
+    splits = (split,) if split is not None else benchmark.test_splits
+    chosen, tools.facts, known = gather(records, splits)
+    if not chosen[splits[0]]:
+        raise AnnotationError(f"{name}, split {splits[0]}", "no records")
+    arms = [(arm, file, read_predictions(file)) for arm, file in prediction_files(predictions)]
+    parts = {
+        (arm, part): join(chosen[part], found, benchmark=benchmark, known=known, place=str(file))
+        for arm, file, found in arms
+        for part in splits
+    }
+    if not tools.allows_missing:
+        for arm, file, _ in arms:
+            _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
+    floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
+    first, *others = [arm for arm, _, _ in arms]
+    for part in splits:
+        if benchmark.task is Task.REFERRING:
+            floors[part] |= window_masks(parts[first, part])
+        if BLANK_ARM in others and not parts[BLANK_ARM, part].is_silent:
+            floors[part]["blank_image"] = parts[BLANK_ARM, part]
+    arms = [one for one in arms if one[0] == first or one[0] != BLANK_ARM]
+    if warm := warmer_of(benchmark):
+        warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
+    base = {part: _baselines(scorer_of(benchmark), floors[part], tools) for part in splits}
+    return _assemble(benchmark, arms, parts, base, tools)
+
+
+def too_many_missing(task: Task, joined: Joined, tools: Tools) -> bool:
+    """Whether more records lack a prediction than a reported score may have."""
+    config = tools.config
+    limit = config.max_missing_captions if task is Task.CAPTION else config.max_missing
+    return joined.missing > limit * len(joined.records)
+
+
+def _refuse_missing(
+    benchmark: Benchmark, by_split: Sequence[Joined], tools: Tools, *, place: Path
+) -> None:
+    for number, joined in enumerate(by_split):
+        if number and joined.is_silent:
+            continue  # the headline split alone was answered
+        if too_many_missing(benchmark.task, joined, tools):
+            rows = zip(joined.records, joined.predictions, strict=True)
+            absent = [record.id for record, found in rows if found is None]
+            split = joined.records[0].split
+            raise PredictionError(
+                str(place),
+                f"{len(absent)} of {len(joined.records)} records of {benchmark.name} {split} have "
+                f"no prediction, such as {', '.join(absent[:SHOWN])}",
+                "one line a record, an empty answer where there is none",
+                "complete the file, or pass --allow-missing to count them as wrong",
+            )
+
+
+def _assemble(
+    benchmark: Benchmark,
+    arms: Sequence[tuple[str, Path, Mapping[str, Prediction]]],
+    parts: Mapping[tuple[str, Split], Joined],
+    base: Mapping[Split, dict[str, Any]],
+    tools: Tools,
+) -> Scored:
+    splits = list(base)
+    first = arms[0][0]
+    scored: dict[str, dict[str, Any]] = {}
+    evaluations: dict[tuple[str, Split], Evaluation] = {}
+    samples: dict[str, list[Mapping[str, Any]]] = {}
+    for arm, file, _ in arms:
+        by_split = {}
+        for part in splits:
+            joined = parts[arm, part]
+            if part is not splits[0] and joined.is_silent:
+                continue  # a file with the headline split alone says nothing about the others
+            evaluation = evaluations[arm, part] = scorer_of(benchmark)(joined, tools)
+            by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)
+            by_split[part]["baselines"] = base[part]
+            by_split[part]["protocol"]["predictions_sha256"] = file_digest(file)
+            if arm != first and (first, part) in evaluations:
+                by_split[part]["gain_of_headline"] = _gain(
+                    evaluations[first, part], evaluation, tools
+                )
+            if tools.keeps_samples:
+                samples.setdefault(arm, []).extend(evaluation.samples)
+        scored[arm] = by_split.pop(splits[0])
+        if by_split:
+            scored[arm]["splits"] = {str(part): found for part, found in by_split.items()}
+    headline = scored.pop(first)
+    if scored:
+        headline["arms"] = scored
+    return Scored(score=headline, samples=samples)
+
+
+def _score_of(
+    benchmark: Benchmark, split: Split, joined: Joined, evaluation: Evaluation, tools: Tools
+) -> dict[str, Any]:
+    how = Resampling(tools.config.resamples, tools.config.seed)
+    found = intervals(evaluation.estimators, evaluation.n_images, how)
+    counts = dict(evaluation.counts)
+    counts["missing_over_limit"] = too_many_missing(benchmark.task, joined, tools)
+    counts["images"] = evaluation.n_images
+    if measured := _diagnostics(joined):
+        counts["diagnostics"] = measured
+    return {
+        "benchmark": benchmark.name,
+        "split": str(split),
+        "n_records": len(joined.records),
+        "protocol": {
+            **evaluation.protocol,
+            "model_profile": _profiles(joined),
+            "interval": f"95 % expanded percentile (t, n / (n - 1)), {how.resamples} resamples of "
+            f"images, seed {how.seed}",
+        },
+        "metrics": evaluation.metrics(),
+        "variants": {name: dict(values) for name, values in evaluation.variants.items()},
+        "intervals": {name: list(pair) if pair else None for name, pair in found.items()},
+        "counts": counts,
+    }
+
+
+def _profiles(joined: Joined) -> str:
+    """Profiles that the predictions say they were made with; empty for other people's."""
+    rows = [p.extra for p in joined.predictions if p is not None and p.extra]
+    return "+".join(sorted({str(row["profile"]) for row in rows if "profile" in row}))
+
+
+def _gain(headline: Evaluation, other: Evaluation, tools: Tools) -> dict[str, Any]:
+    """Headline minus another arm on the same images, paired."""
+    how = Resampling(tools.config.resamples, tools.config.seed)
+    found = differences(headline.estimators, other.estimators, other.n_images, how)
+    return {
+        name: {
+            "difference": tidy(gap.value),
+            "interval": [gap.low, gap.high],
+            "p_value": tidy(gap.p_value),
+        }
+        for name, gap in found.items()
+    }
+
+
+def _baselines(scorer: Scorer, floors: Mapping[str, Joined], tools: Tools) -> dict[str, Any]:
+    return {name: scorer(joined, tools, extras=False).metrics() for name, joined in floors.items()}
+
+
+def _diagnostics(joined: Joined) -> dict[str, Any]:
+    """Means over the rows that have them of what the predictor measured on the way."""
+    rows = [p.extra for p in joined.predictions if p is not None and p.extra]
+    table: dict[str, Any] = {}
+    for key in DIAGNOSTICS:
+        values = [float(r[key]) for r in rows if isinstance(r.get(key), (int, float, bool))]
+        if values:
+            table[key] = {"mean": tidy(sum(values) / len(values)), "n": len(values)}
+    levels = [str(r["granularity"]) for r in rows if "granularity" in r]
+    if levels:
+        table["granularity"] = {level: levels.count(level) for level in sorted(set(levels))}
+    return table

@@ -1,0 +1,1 @@
+"""Ablations that are run by hand; nothing but the command line imports them."""

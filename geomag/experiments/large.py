@@ -1,0 +1,77 @@
+"""The 4K set: plain, the paper's own path, tiles, pyramid and controls, by mIoU and crop recall."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from geomag.data.benchmarks import Granularity, Split
+from geomag.data.records import Record, read_records
+from geomag.experiments.pool import per_record
+from geomag.experiments.windows import OPEN, Arm, line, run, summary, with_settings
+from geomag.inference.probes import AttentionProbe, JointProbe, OracleProbe, RandomProbe
+from geomag.metrics.bootstrap import Resampling
+from geomag.model.geomag import GeoMag
+
+LARGE = {"large_px": 2048, **OPEN}
+RECORDS = "records.jsonl"
+
+
+class DrawScenes(Protocol):
+    """Draws the set into a folder and gives its records."""
+
+    def __call__(self, root: Path, *, seed: int, n_scenes: int) -> list[Record]:
+        """Write pictures and ``records.jsonl`` under ``root``."""
+        ...
+
+
+def scenes(out: Path, draw: DrawScenes, *, seed: int, n_scenes: int) -> list[Record]:
+    """The set in a folder, drawn where it is not there or too short."""
+    if (out / RECORDS).is_file():
+        found = list(read_records(out / RECORDS, splits=[Split.TEST]))
+        if len(found) >= n_scenes:
+            return found[:n_scenes]
+    return draw(out, seed=seed, n_scenes=n_scenes)
+
+
+def large_arms(model: GeoMag) -> list[Arm]:
+    """Ways of looking at a large image: how it is probed, and whether SAM2 sees the window."""
+    settings = {
+        name: with_settings(model, magcrop={**LARGE, "large_probe": name})
+        for name in ("global", "tiles", "pyramid")
+    }
+    found = [Arm(name, one, AttentionProbe(one)) for name, one in settings.items()]
+    tiles = settings["tiles"]
+    found += [Arm(f"{n}+mask", settings[n], JointProbe(settings[n])) for n in ("tiles", "pyramid")]
+    found.append(Arm("oracle", tiles, OracleProbe(tiles.profile)))
+    found.append(Arm("random", tiles, RandomProbe(tiles.profile)))
+    return found
+
+
+def bench_large(
+    model: GeoMag,
+    out: Path,
+    draw: DrawScenes,
+    *,
+    seed: int,
+    n_scenes: int,
+    log: Callable[[str], None],
+) -> dict[str, Any]:
+    """Every way on the 4K set; ``global`` is the paper's text to the letter."""
+    records = scenes(out, draw, seed=seed, n_scenes=n_scenes)
+    small = with_settings(model, predict={"batch": 2})  # a picture and its mask are 35 MB
+    ways = large_arms(small)
+    plain, trials = run(records, out, ways, granularity=Granularity.PIXEL, log=log)
+    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    rows = {}
+    for arm in ways:
+        trial = trials[arm.name]
+        rows[arm.name] = summary(records, plain, trial.scores, trial, how)
+        log(line(arm.name, rows[arm.name]))
+    scores = {name: trial.scores for name, trial in trials.items()}
+    return {
+        "bench": "4k",
+        "benchmark": "4k",
+        "scenes": len(records),
+        "rows": rows,
+        "records": per_record(records, plain, scores),
+    }

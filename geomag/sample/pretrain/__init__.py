@@ -1,0 +1,1 @@
+"""Pretraining of the sample's tiny base models on scenes of their own."""

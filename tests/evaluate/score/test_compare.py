@@ -1,0 +1,75 @@
+"""Comparisons of two predictions files: outcomes, slices, and the command."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from geomag.config.schema import ScoreConfig
+from geomag.evaluate.score.compare import compare
+from geomag.evaluate.score.context import Tools
+from geomag.io import read_json
+from tests.evaluate.score.cases import lay, question
+
+ROWS = [question(i, i // 4, "presence" if i % 2 else "comp", "yes") for i in range(160)]
+
+
+def files(tmp_path, right_of_a, right_of_b):
+    paths = []
+    for name, right in (("a", right_of_a), ("b", right_of_b)):
+        rows = [{"id": r.id, "text": "yes" if right(int(r.id)) else "no"} for r in ROWS]
+        paths.append(lay(tmp_path, ROWS, rows, f"{name}.jsonl")[1])
+    return paths
+
+
+def run(tmp_path, right_of_a, right_of_b):
+    first, second = files(tmp_path, right_of_a, right_of_b)
+    tools = Tools(config=ScoreConfig(resamples=400))
+    return compare("rsvqa_lr", first, second, ROWS, tools)
+
+
+def test_better_worse_and_undecided(tmp_path):
+    # presence: A is right where B is, and in one more of three; comp: the other way round
+    found = run(tmp_path, lambda i: i % 2 == 1 or i % 3 > 0, lambda i: i % 2 == 0 or i % 3 > 0)
+    outcomes = {gap.metric: gap.outcome for gap in found.gaps}
+    assert outcomes == {"presence": "better", "comparison": "worse", "average": "undecided"}
+    presence = found.gaps[0]
+    assert presence.difference == pytest.approx(presence.first - presence.second)
+    assert presence.low > 0
+    assert presence.p_holm == pytest.approx(3 * presence.p_value)
+    assert (found.n_records, found.n_images) == (160, 40)
+    assert {name: n for name, (n, _) in found.slices.items()} == {"comp": 80, "presence": 80}
+    assert [g.outcome for g in found.slices["comp"][1]] == ["worse"]
+
+
+def test_equal_answers_are_undecided_and_say_what_could_be_told(tmp_path):
+    found = run(tmp_path, lambda i: i % 3 > 0, lambda i: i % 3 > 0)
+    assert {gap.outcome for gap in found.gaps} == {"undecided"}
+    assert {gap.difference for gap in found.gaps} == {0.0}
+
+
+def test_swapping_the_files_turns_the_sign(tmp_path):
+    ab = run(tmp_path, lambda i: i % 5 > 0, lambda i: i % 3 > 0)
+    ba = run(tmp_path, lambda i: i % 3 > 0, lambda i: i % 5 > 0)
+    for one, other in zip(ab.gaps, ba.gaps, strict=True):
+        assert one.difference == pytest.approx(-other.difference)
+        assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+
+
+def test_the_command_writes_the_table(tmp_path):
+    first, second = files(tmp_path, lambda i: True, lambda i: i % 3 > 0)
+    command = [sys.executable, "-m", "geomag", "compare", str(first), str(second)]
+    command += ["--benchmark", "rsvqa_lr", "--records", str(tmp_path / "records.jsonl")]
+    done = subprocess.run(
+        [*command, "--json", str(tmp_path / "c.json")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "160 records, 40 images" in done.stdout
+    tree = read_json(tmp_path / "c.json")
+    assert tree["metrics"]["average"]["outcome"] == "better"
+    assert json.dumps(tree, allow_nan=False)

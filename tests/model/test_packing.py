@@ -1,0 +1,35 @@
+"""Turns that share an image equal rows of their own."""
+
+import torch
+
+from geomag.model.packing import Turn, pack_turns
+from geomag.train.losses import answer_loss
+from tests.model.tiny import tiny_vlm
+
+
+def test_turns_of_one_row_equal_rows_of_their_own():
+    vlm = tiny_vlm(seed=2)
+    generator = torch.Generator().manual_seed(0)
+    visual = [torch.randn(n, 32, generator=generator) for n in (9, 4)]
+    head = vlm.ids("USER: <image>")[:-1]
+    texts = [
+        ["\nIs a small building present? ASSISTANT:", "\nthe red ship ASSISTANT:"],
+        ["\nthe bridge ASSISTANT:"],
+    ]
+    turns = [[Turn(vlm.ids(t), vlm.ids("yes no")) for t in row] for row in texts]
+    together = pack_turns(vlm, head, visual, turns)
+    states = vlm.states(together.packed)
+    single_losses = []
+    found = 0
+    for row, tokens in zip(turns, visual, strict=True):
+        for turn in row:
+            prompt = [*head, vlm.image_id, *turn.question]
+            alone = vlm.pack([prompt], [tokens], [list(turn.answer)])
+            one = vlm.states(alone)
+            r, c = together.last_prompt[found].tolist()
+            at = one.shape[1] - len(turn.answer) - 1
+            assert torch.allclose(states[r, c], one[0, at], atol=1e-5)
+            single_losses.append(answer_loss(vlm.lm_head, one, alone))
+            found += 1
+    shared = answer_loss(vlm.lm_head, states, together.packed)
+    assert torch.allclose(shared, torch.stack(single_losses).mean(), atol=1e-5)
