@@ -15,7 +15,7 @@ from typing import TextIO
 import dagster as dg
 from dagster._core.execution.api import execute_run_iterator
 
-from geomag.cli.boundary import told
+from geomag.boundary import told
 from geomag.config import load_profile, project_root
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.evaluate.score.table import table

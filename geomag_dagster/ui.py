@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from geomag.cli.boundary import told
+from geomag.boundary import told
 from geomag.config import project_root
 from geomag.errors import ToolError
 from geomag.tracking import make_store, tracking_uri

@@ -46,7 +46,7 @@ def log(line: str) -> None:
 
 def make_base(project: Path, profile: Profile) -> None:
     """The composed VLM with its projector taught, under ``artifacts/models/base``."""
-    from geomag.train.base_projector import make_composed_base
+    from geomag.train.projector import make_composed_base
 
     begun = time.monotonic()
     make_composed_base(
@@ -93,7 +93,7 @@ def captions(project: Path, profile: Profile, split: Split) -> list[dict[str, st
     """
     from geomag.model.assemble import trained
     from geomag.model.geomag import Query
-    from geomag.model.look import magcrop_look, plain_look
+    from geomag.model.model_input import magcrop_look, plain_look
 
     records = list(read_records(project / RECORDS, splits=[split]))
     model, rows = trained(project / "artifacts" / "models", profile), []

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import typer
 
+from geomag.boundary import told
 from geomag.cli import (
     ask,
     bench,
@@ -25,7 +26,6 @@ from geomag.cli import (
     trace,
     train,
 )
-from geomag.cli.boundary import told
 
 for _name, _value in {
     "HF_HUB_OFFLINE": "1",

@@ -10,6 +10,9 @@ from geomag.errors import WeightsError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+SPARE_ROWS = 64
+"""Rows of the token tables beyond the tokenizer's own, for ``<image>`` and what an adapter adds."""
+
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int = 1200) -> "PreTrainedTokenizerBase":
     """Byte-level BPE on ``texts``: any user text can be encoded, frequent words are one token."""

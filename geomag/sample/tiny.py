@@ -13,8 +13,8 @@ from transformers import (
 )
 
 from geomag.config.schema import VlmConfig
+from geomag.model.tokenizer import SPARE_ROWS
 
-SPARE_ROWS = 64
 PLACE_SCALE = 0.3
 COPIED = 0.5
 """Share of an attended token that attention adds to the row at the start."""
