@@ -10,7 +10,10 @@ from geomag.cli.options import Overwrite
 
 def convert(
     name: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="csv, geochat-bench, glamm, or an added one.")
+        str,
+        typer.Argument(
+            metavar="FORMAT", help="coco, csv, geochat-bench, glamm, jsonl, or an added one."
+        ),
     ],
     source: Annotated[Path, typer.Argument(help="File, or folder for glamm.")],
     out: Annotated[Path, typer.Argument(help="Predictions (.jsonl) to write.")],
@@ -23,4 +26,7 @@ def convert(
 
     check_file(out, "OUT", inputs=[source], overwrite=overwrite)
     load_plugins()
-    typer.echo(f"{convert_file(name, source, out)} predictions: {out}")
+    done = convert_file(name, source, out)
+    typer.echo(f"{done.n_rows} predictions: {out}")
+    if done.n_replaced:
+        typer.echo(f"{done.n_replaced} of them held half a character, now a question mark")

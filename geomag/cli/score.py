@@ -34,10 +34,17 @@ def score(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a file that lacks many predictions.")
     ] = False,
+    text_key: Annotated[
+        str, typer.Option("--text-key", help="What the file calls the words.")
+    ] = "text",
+    mask_key: Annotated[
+        str, typer.Option("--mask-key", help="What the file calls the masks.")
+    ] = "masks",
     overwrite: Overwrite = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
     from geomag.evaluate.score.run import score as score_files
+    from geomag.evaluate.score.inputs import Keys
     from geomag.io import write_json, write_jsonl
     from geomag.outputs import check_file, check_folder
 
@@ -49,7 +56,8 @@ def score(
     gc.disable()  # millions of small objects and no cycles: looking for them takes a fifth longer
     job = scoring(benchmark, records, data, split, profile)
     job.tools.keeps_samples, job.tools.allows_missing = samples is not None, allow_missing
-    done = score_files(benchmark, predictions, job.records, job.tools, split=job.split)
+    keys = Keys(text_key, mask_key)
+    done = score_files(benchmark, predictions, job.records, job.tools, split=job.split, keys=keys)
     done.score["protocol"]["profile"] = job.profile
     if json is not None:
         write_json(json, done.score)

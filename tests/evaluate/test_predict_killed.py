@@ -58,7 +58,7 @@ def test_f28_a_killed_prediction_leaves_no_arm_and_the_next_one_sweeps_it(projec
     assert killed.wait() == -signal.SIGKILL, killed.stdout.read()
     assert [path.name for path in arms.iterdir()] == [".magcrop.jsonl.partial"]
 
-    rest = [f'{{"id": "{i}"}}\n' for i in range(60)]
+    rest = [f'{{"id": "{i}", "masks": []}}\n' for i in range(60)]
     (arms / "plain.jsonl").write_text("".join(rest))
     score = ["score", "rrsis_d", "arms", "--records", "records.jsonl"]
     early = geomag(project, *score)

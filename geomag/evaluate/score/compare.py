@@ -119,7 +119,13 @@ def compare(
     if not chosen[part]:
         raise AnnotationError(f"{name}, split {part}", "no records")
     a, b = (
-        join(chosen[part], read_predictions(p), benchmark=benchmark, known=known, place=str(p))
+        join(
+            chosen[part],
+            read_predictions(p, task=benchmark.task),
+            benchmark=benchmark,
+            known=known,
+            place=str(p),
+        )
         for p in (first, second)
     )
     if warm := warmer_of(benchmark):

@@ -13,10 +13,24 @@ from geomag.data.benchmarks import Benchmark, Split, Task
 from geomag.data.records import Record
 from geomag.errors import PredictionError, shown
 from geomag.geometry import Rle
-from geomag.io import read_jsonl, visible
+from geomag.io import numbered_rows, visible
+from geomag.parse import mapping
 from geomag.rle import read_rle
 
 _KNOWN = frozenset({"id", "text", "masks", "phrases"})
+_NEEDED: Mapping[Task, tuple[str, ...]] = {
+    Task.REFERRING: ("masks",),
+    Task.GCG: ("text", "masks"),
+}
+"""Fields that a task's answers are in; ``text`` alone for all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a predictions file calls its fields."""
+
+    text: str = "text"
+    masks: str = "masks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +126,32 @@ def _learn(facts: TrainFacts, record: Record) -> None:
             facts.by_question.setdefault(key, Counter()).update(record.answers[:1])
 
 
-def read_predictions(path: Path) -> dict[str, Prediction]:
+OURS = Keys()
+"""As `geomag predict` writes them."""
+
+
+def read_predictions(
+    path: Path, *, task: Task | None = None, keys: Keys = OURS
+) -> dict[str, Prediction]:
     """Read one predictions file.
 
+    Args:
+        path: JSON Lines.
+        task: What its answers are for; a file none of whose lines has that field is refused.
+        keys: What it calls its fields.
+
     Raises:
-        PredictionError: On a line without id, a second line of one id, or fields of other types.
+        PredictionError: On a line without id, a second line of one id, fields of other types, or
+            none of the field that the task needs.
     """
     if not path.is_file():
         raise PredictionError(str(path), "no such file", remedy="run geomag predict first")
     found: dict[str, Prediction] = {}
-    for number, row in enumerate(read_jsonl(path), start=1):
+    seen: dict[str, Any] = {}
+    for number, value in numbered_rows(path):
         place = f"{path}, line {number}"
+        row = mapping(value, place)
+        seen.update(row)
         name = row.get("id")
         if isinstance(name, bool) or not isinstance(name, (str, int)):
             raise PredictionError(f"{place}, id", shown(name), "the record's id as text")
@@ -130,20 +159,44 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
             raise PredictionError(
                 place, f"a second prediction of id {str(name)!r}", "one line per id"
             )
-        found[str(name)] = _prediction(row, f"{place}, id {name}")
+        found[str(name)] = _prediction(row, f"{place}, id {name}", keys)
+    if found and task is not None:
+        _refuse_other_keys(path, seen, _NEEDED.get(task, ("text",)), keys)
     return found
 
 
-def _prediction(row: Mapping[str, Any], place: str) -> Prediction:
-    text = row.get("text", "")
+def _refuse_other_keys(
+    path: Path, seen: Mapping[str, Any], needed: Iterable[str], keys: Keys
+) -> None:
+    """A file whose answers stand under another key would score 0 and look like a bad model."""
+    for field_name in needed:
+        key = str(getattr(keys, field_name))
+        if key not in seen:
+            others = [name for name in seen if name not in _KNOWN]
+            option = f"--{'mask' if field_name == 'masks' else 'text'}-key"
+            name = others[0] if len(others) == 1 else "KEY"
+            raise PredictionError(
+                str(path),
+                f"no line has {key!r}; keys found: {shown(sorted(seen))}",
+                f"the answers under {key!r}",
+                f"name their key with {option} {name}, or use geomag convert",
+            )
+
+
+def _prediction(row: Mapping[str, Any], place: str, keys: Keys) -> Prediction:
+    text = row.get(keys.text, "")
     if text is not None and not isinstance(text, str):
         raise PredictionError(f"{place}, text", shown(text), "a string")
-    masks, phrases = row.get("masks") or [], row.get("phrases") or []
+    masks, phrases = row.get(keys.masks) or [], row.get("phrases") or []
+    if isinstance(masks, dict) and keys.masks != OURS.masks:
+        masks = [masks]  # one mask, not in a list
     if not isinstance(masks, list) or not isinstance(phrases, list):
         raise PredictionError(f"{place}, masks and phrases", "not lists", "two lists")
     if not all(isinstance(phrase, str) for phrase in phrases):
         raise PredictionError(f"{place}, phrases", shown(phrases), "a list of strings")
-    extra = {key: value for key, value in row.items() if key not in _KNOWN}
+    extra = {
+        key: value for key, value in row.items() if key not in {*_KNOWN, keys.text, keys.masks}
+    }
     return Prediction(_utf8(text or ""), tuple(masks), tuple(map(_utf8, phrases)), extra)
 
 

@@ -20,7 +20,9 @@ from geomag.evaluate.score import vqa as score_vqa
 from geomag.evaluate.score.baselines import trivial, window_masks
 from geomag.evaluate.score.context import Evaluation, Tools, tidy
 from geomag.evaluate.score.inputs import (
+    OURS,
     Joined,
+    Keys,
     Prediction,
     gather,
     join,
@@ -110,6 +112,7 @@ def score(
     tools: Tools,
     *,
     split: Split | None = None,
+    keys: Keys = OURS,
 ) -> Scored:
     """Score a predictions file, or a folder of one per arm.
 
@@ -120,6 +123,7 @@ def score(
             learn from train.
         tools: Settings; its facts are filled here.
         split: Only this one; None is the headline test split, with others under ``splits``.
+        keys: What the files call their fields.
 
     Raises:
         PredictionError: Naming the file, the line or the id; on too many missing predictions
@@ -130,7 +134,11 @@ def score(
     chosen, tools.facts, known = gather(records, splits)
     if not chosen[splits[0]]:
         raise AnnotationError(f"{name}, split {splits[0]}", "no records")
-    arms = [(arm, file, read_predictions(file)) for arm, file in prediction_files(predictions)]
+    task = None if name in OWN_SCORERS else benchmark.task
+    arms = [
+        (arm, file, read_predictions(file, task=task, keys=keys))
+        for arm, file in prediction_files(predictions)
+    ]
     parts = {
         (arm, part): join(chosen[part], found, benchmark=benchmark, known=known, place=str(file))
         for arm, file, found in arms

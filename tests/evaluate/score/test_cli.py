@@ -147,3 +147,34 @@ def test_f19_a_duplicate_line_is_named(tmp_path, files):
         "magcrop.jsonl, line 4: a second prediction of id '0'. Wanted: one line per id"
         in done.stderr
     )
+
+
+def test_answers_under_another_key_are_refused_and_taken_when_it_is_named(tmp_path):
+    names = ("81", "82")
+    said = "a harbour with boats"
+    rows = [record("ucm_captions", name, answers=(said,)) for name in names]
+    answers = [{"id": name, "caption": said} for name in names]
+    records, file = lay(tmp_path, rows, answers)
+    score = ["score", "ucm_captions", file, "--records", records]
+    done = geomag(tmp_path, *score)
+    assert done.returncode == 2
+    assert "no line has 'text'; keys found: ['caption', 'id']" in done.stderr
+    assert "--text-key caption, or use geomag convert" in done.stderr
+    done = geomag(tmp_path, *score, "--text-key", "caption")
+    assert done.returncode == 0, done.stderr
+    rouge = next(line for line in done.stdout.splitlines() if line.startswith("rouge_l"))
+    assert rouge.split()[1] == "1.0000"
+
+
+def test_masks_under_another_key_are_refused_and_taken_when_it_is_named(tmp_path):
+    mask = square((0, 4), (0, 4))
+    rows = [record("refsegrs", "1", masks=(mask,), kind="car")]
+    records, file = lay(tmp_path, rows, [{"id": "1", "rle": mask}])
+    score = ["score", "refsegrs", file, "--records", records]
+    done = geomag(tmp_path, *score)
+    assert done.returncode == 2
+    assert "no line has 'masks'; keys found: ['id', 'rle']" in done.stderr
+    done = geomag(tmp_path, *score, "--mask-key", "rle")
+    assert done.returncode == 0, done.stderr
+    means = next(line for line in done.stdout.splitlines() if line.startswith("mean_iou"))
+    assert means.split()[1] == "1.0000"
