@@ -43,8 +43,8 @@ def score(
     overwrite: Overwrite = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
-    from geomag.evaluate.score.run import score as score_files
     from geomag.evaluate.score.inputs import Keys
+    from geomag.evaluate.score.run import score as score_files
     from geomag.io import write_json, write_jsonl
     from geomag.outputs import check_file, check_folder
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from geomag.data.readers.fields import number
+from geomag.data.benchmarks.fields import number
 from geomag.errors import PredictionError
 from geomag.evaluate.importers.spelled import spelled_masks
 from geomag.io import read_json

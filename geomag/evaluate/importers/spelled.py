@@ -4,9 +4,9 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from geomag.data.benchmarks.fields import number
+from geomag.data.benchmarks.masks import coco_polygon_rle
 from geomag.data.images import MAX_PIXELS
-from geomag.data.readers.fields import number
-from geomag.data.readers.masks import coco_polygon_rle
 from geomag.errors import PredictionError, shown
 from geomag.geometry import Rle
 from geomag.rle import read_rle
