@@ -29,7 +29,7 @@ def untrained(models: Path, profile: Profile) -> GeoMag:
 
 
 def trained(models: Path, profile: Profile) -> GeoMag:
-    """The whole model, in evaluation mode.
+    """The whole model, in evaluation mode, its adapter merged into the weights.
 
     Raises:
         WeightsError: If a part is missing, or was trained on another base.
@@ -52,6 +52,7 @@ def trained(models: Path, profile: Profile) -> GeoMag:
     load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")
     load_strictly(model.decoder, _part(state, "decoder."), place="decoder.safetensors")
     model.eval().requires_grad_(False)
+    vlm.merge_adapter()
     return model
 
 

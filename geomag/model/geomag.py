@@ -14,13 +14,15 @@ from geomag.config.schema import Profile
 from geomag.data.grounded import parse_grounding
 from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask
+from geomag.model.decoding import Generated
 from geomag.model.model_input import Look, encoder_pixels
 from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
+from geomag.model.precision import products_in
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, with_seg_marks
 from geomag.model.vision import cut, merge, tower_features, unit_box
-from geomag.model.vlm import Generated, Vlm
+from geomag.model.vlm import Vlm
 
 ENCODE_AT_ONCE = 64
 
@@ -138,13 +140,15 @@ class GeoMag(nn.Module):
         """SAM2's multi-scale features of a batch of looks, fine to coarse."""
         pixels = torch.stack([encoder_pixels(look, self.sam.size.image_px) for look in looks])
         pixels = pixels.to(self.vlm.device)
-        if self.decoder.kind == "per_level":
-            return self.sam.raw_pyramid(pixels)
-        return self.sam.encode(pixels)
+        encode = self.sam.raw_pyramid if self.decoder.kind == "per_level" else self.sam.encode
+        with products_in(self.profile.encoder.precision, self.vlm.device):
+            return [level.float() for level in encode(pixels)]
 
     def mask_logits(self, h_seg: Tensor, f_img: list[Tensor]) -> Tensor:
         """Eq 1 from raw [SEG] states ``[K, N, D]``: logits ``[K, S/4, S/4]``."""
-        return self.decoder(self.projection(h_seg.float()), f_img)  # type: ignore[no-any-return]
+        with products_in(self.profile.encoder.precision, self.vlm.device):
+            logits: Tensor = self.decoder(self.projection(h_seg.float()), f_img)
+        return logits.float()
 
     @torch.no_grad()
     def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[Answer]:

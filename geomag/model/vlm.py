@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, LlavaForConditionalGeneration, PreTrainedTokenizerBase
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from geomag.data.prompts import IMAGE_TOKEN, frame
+from geomag.model.decoding import Generated, KeptSteps, greedy
+from geomag.model.merged import MergedAdapter
 
 IGNORE = -100
 
@@ -37,18 +39,6 @@ class Packed:
     (`geomag.model.prefix`); None: P = 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """Greedy answers and the states that predicted their tokens."""
-
-    tokens: list[list[int]]
-    """Per row, without the end token."""
-    states: list[Tensor]
-    """Per row ``[T, D]``: state t predicted token t (post-norm)."""
-    log_probs: list[list[float]]
-    """Per row, of its tokens."""
-
-
 class Vlm(nn.Module):
     """LLaVA with its tokenizer; adapters are applied to it in place by `geomag.model.adapter`."""
 
@@ -59,6 +49,8 @@ class Vlm(nn.Module):
         self.llava = llava
         self.tokenizer = tokenizer
         self.peft: Any = None
+        self.merged: MergedAdapter | None = None
+        self._kept = KeptSteps()
         image_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
         assert isinstance(image_id, int)
         self.image_id = image_id
@@ -89,7 +81,20 @@ class Vlm(nn.Module):
 
     def base_weights(self) -> Any:
         """Context in which adapters are off, so the outputs are exactly the base model's."""
+        if self.merged is not None:
+            return self.merged.base_weights()
         return nullcontext() if self.peft is None else self.peft.disable_adapter()
+
+    def merge_adapter(self) -> None:
+        """Merge the adapter into the weights, for inference; once is enough."""
+        if self.merged is None and self.peft is not None:
+            self.merged = MergedAdapter(self.llava)
+
+    def unmerge_adapter(self) -> None:
+        """Undo `merge_adapter`, for training."""
+        if self.merged is not None:
+            self.merged.undo()
+            self.merged, self._kept = None, KeptSteps()
 
     def checkpoint_activations(self, *, on: bool) -> None:
         """Compute each decoder layer again in a training's backward pass instead of keeping it.
@@ -186,57 +191,10 @@ class Vlm(nn.Module):
         finally:
             handle.remove()
 
-    @torch.no_grad()
     def generate(self, packed: Packed, *, max_new_tokens: int) -> Generated:
-        """Greedy decoding with a key-value cache; rows stop at their end token.
-
-        A row's states are those that predicted its tokens, as teacher forcing would give them.
-        Ended rows leave the batch once they are half of it, and nothing runs past the last token.
-        """
-        end = self.tokenizer.eos_token_id
-        rows = list(range(len(packed.embeds)))  # of the batch, those still computed
-        tokens: list[list[int]] = [[] for _ in rows]
-        states: list[list[Tensor]] = [[] for _ in rows]
-        log_probs: list[list[float]] = [[] for _ in rows]
-        is_open = torch.ones(len(rows), dtype=torch.bool, device=self.device)
-        mask, position = packed.mask, packed.positions[:, -1:]
-        out = self.language_model(
-            inputs_embeds=packed.embeds,
-            attention_mask=mask,
-            position_ids=packed.positions,
-            cache=None if packed.past is None else DynamicCache(packed.past),
-            use_cache=True,
-        )
-        for left in reversed(range(max_new_tokens)):
-            last = out.last_hidden_state[:, -1]
-            logits = self.lm_head(last).float()
-            chosen = logits.argmax(-1)
-            sure = logits.amax(-1) - logits.logsumexp(-1)
-            is_open = is_open & (chosen != end)
-            going = is_open.nonzero()[:, 0]
-            for place in going.tolist():
-                tokens[rows[place]].append(int(chosen[place]))
-                states[rows[place]].append(last[place])
-                log_probs[rows[place]].append(float(sure[place]))
-            if left == 0 or len(going) == 0:
-                break
-            if 2 * len(going) <= len(rows):
-                out.cache.batch_select_indices(going)
-                rows = [rows[place] for place in going.tolist()]
-                mask, position, chosen, is_open = (
-                    t[going] for t in (mask, position, chosen, is_open)
-                )
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            position = position + 1
-            out = self.language_model(
-                inputs_embeds=self.llava.get_input_embeddings()(chosen[:, None]),
-                attention_mask=mask,
-                position_ids=position,
-                cache=out.cache,
-                use_cache=True,
-            )
-        empty = packed.embeds.new_zeros(0, self.width)
-        return Generated(tokens, [torch.stack(s) if s else empty for s in states], log_probs)
+        """Greedy answers and the states that predicted their tokens."""
+        steps = self._kept.steps_for(self, packed, max_new_tokens=max_new_tokens)
+        return greedy(self, packed, steps, max_new_tokens=max_new_tokens)  # type: ignore[no-any-return]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of generated ids, special tokens kept."""

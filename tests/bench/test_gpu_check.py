@@ -12,8 +12,7 @@ import torch
 
 from geomag.bench.gpu.answering import in_float32
 from geomag.bench.gpu.check import MEASURES
-from geomag.bench.gpu.decoding import bytes_read, random_prompts
-from geomag.bench.gpu.graphs import StaticDecoding
+from geomag.bench.gpu.decoding import bytes_read
 from geomag.bench.gpu.random_model import Scale, random_model
 from geomag.bench.gpu.sections import Section, run_sections
 
@@ -58,17 +57,6 @@ def test_sections_after_the_time_of_all_are_named_and_not_run(tmp_path):
     (row,) = lines(tmp_path / "out")
     assert row["error"] == "no time was left"
     assert "ran" not in row
-
-
-def test_decoding_on_a_static_cache_says_what_generate_says(model):
-    prompts = random_prompts(model.vlm, 2, 24)
-    wanted = model.vlm.generate(prompts, max_new_tokens=5).tokens
-    decoding = StaticDecoding(model.vlm, prompts, new_tokens=8)
-    said = [decoding.token.clone()]
-    for _ in range(4):
-        decoding.step()
-        said.append(decoding.token.clone())
-    assert torch.cat(said, dim=1).tolist() == wanted
 
 
 def test_a_half_precision_model_comes_back_from_float32_as_it_was(model):

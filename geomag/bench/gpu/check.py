@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from geomag.bench.gpu.answering import measure_answering
 from geomag.bench.gpu.clock import synchronize
-from geomag.bench.gpu.decoding import measure_decoding
+from geomag.bench.gpu.decoding import adapter_beside, measure_decoding
 from geomag.bench.gpu.encoding import measure_encoding
 from geomag.bench.gpu.environment import measure_environment
-from geomag.bench.gpu.graphs import measure_graphs
 from geomag.bench.gpu.kernels import measure_kernels
 from geomag.bench.gpu.probing import measure_probe
 from geomag.bench.gpu.random_model import Scale, random_model
@@ -21,6 +21,8 @@ from geomag.bench.gpu.whole import measure_whole
 from geomag.model.geomag import GeoMag
 
 Measure = Callable[[Figures, GeoMag, Scale], None]
+NEEDS_ADAPTER = ("training", "kernels")
+"""Sections that train, for which the adapter stands beside the weights."""
 MEASURES: dict[str, tuple[float, Measure]] = {
     "probe": (40, measure_probe),
     "answering": (120, measure_answering),
@@ -28,7 +30,6 @@ MEASURES: dict[str, tuple[float, Measure]] = {
     "encoding": (60, measure_encoding),
     "training": (180, measure_training),
     "whole": (40, measure_whole),
-    "graphs": (40, measure_graphs),
     "kernels": (40, measure_kernels),
 }
 """Time limit in seconds and function by name."""
@@ -52,6 +53,7 @@ def check(scale: Scale, out: Path, *, seconds: float, only: Sequence[str] = ()) 
         measure_environment(figures, device)
         begun = time.perf_counter()
         built.append(random_model(scale))
+        built[0].vlm.merge_adapter()
         synchronize(device)
         figures["build_s"] = time.perf_counter() - begun
         figures["parameters"] = sum(p.numel() for p in built[0].parameters())
@@ -60,7 +62,13 @@ def check(scale: Scale, out: Path, *, seconds: float, only: Sequence[str] = ()) 
 
     def section(name: str) -> Section:
         limit, measure = MEASURES[name]
-        return Section(name, limit, lambda figures: measure(figures, built[0], scale))
+
+        def run(figures: Figures) -> None:
+            vlm = built[0].vlm
+            with adapter_beside(vlm) if name in NEEDS_ADAPTER else nullcontext():
+                measure(figures, built[0], scale)
+
+        return Section(name, limit, run)
 
     sections = [Section("environment", BUILD_S, environment)]
     sections += [section(name) for name in MEASURES if not only or name in only]

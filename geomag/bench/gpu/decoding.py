@@ -1,5 +1,7 @@
 """One decoding step against the least it can take: reading every weight once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -18,7 +20,7 @@ SHORT, LONG = 4, 20
 
 
 def measure_decoding(figures: Figures, model: GeoMag, scale: Scale) -> None:
-    """Seconds of a step by batch, with the adapter beside the weights and merged into them."""
+    """Seconds of a step by batch: adapter beside the weights, and merged (a graph on a GPU)."""
     vlm = model.vlm
     bandwidth = copy_bandwidth(vlm.device)
     n_bytes = bytes_read(vlm)
@@ -27,18 +29,23 @@ def measure_decoding(figures: Figures, model: GeoMag, scale: Scale) -> None:
     n_tokens = 32 if scale.small else PROMPT_TOKENS
     batches = (1, 2) if scale.small else (1, 8, 32)
     for adapter in ("beside", "merged"):
-        if adapter == "merged":
-            vlm.peft.merge_adapter()
-        try:
+        with adapter_beside(vlm) if adapter == "beside" else nullcontext():
             for rows in batches:
                 seconds = step_seconds(vlm, rows, n_tokens)
                 name = f"adapter_{adapter}_batch_{rows}"
                 figures[f"{name}_step_s"] = seconds
                 figures[f"{name}_tokens_s"] = rows / seconds
                 figures[f"{name}_share_of_limit"] = figures["limit_step_s"] / seconds
-        finally:
-            if adapter == "merged":
-                vlm.peft.unmerge_adapter()
+
+
+@contextmanager
+def adapter_beside(vlm: Vlm) -> Iterator[None]:
+    """The adapter beside the weights for a while, as training has it."""
+    vlm.unmerge_adapter()
+    try:
+        yield
+    finally:
+        vlm.merge_adapter()
 
 
 def bytes_read(vlm: Vlm) -> int:

@@ -1,8 +1,6 @@
 """SAM2's encoder by number format, and what the format changes in the masks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -11,8 +9,8 @@ from geomag.bench.gpu.clock import fastest, peak_memory
 from geomag.bench.gpu.random_model import Scale
 from geomag.bench.gpu.sections import Figures
 from geomag.model.geomag import GeoMag
+from geomag.model.precision import Precision, products_in
 
-Format = Literal["float32", "tf32", "bfloat16"]
 N_MASKS = 16
 
 
@@ -21,12 +19,12 @@ def measure_encoding(figures: Figures, model: GeoMag, scale: Scale) -> None:
     """Images a second at SAM2's side by format and batch; mask pixels unlike float32's."""
     side, device = model.sam.size.image_px, model.vlm.device
     figures["side_px"] = side
-    for name in get_args(Format):
+    for name in get_args(Precision):
         for rows in (1, 2) if scale.small else (1, 8):
             pixels = torch.rand(rows, 3, side, side, device=device) * 4 - 2
 
-            def encode(name: Format = name, pixels: Tensor = pixels) -> list[Tensor]:
-                with numbers(name, device):
+            def encode(name: Precision = name, pixels: Tensor = pixels) -> list[Tensor]:
+                with products_in(name, device):
                     return model.sam.encode(pixels)
 
             repeats = 1 if name == "float32" and rows > 1 else 3
@@ -48,15 +46,15 @@ def mask_differences(model: GeoMag) -> Figures:
     torch.manual_seed(1)
     pixels = torch.rand(1, 3, side, side, device=device) * 4 - 2
     h_seg = torch.randn(N_MASKS, len(model.seg_ids), model.vlm.width, device=device)
-    with numbers("float32", device):
+    with products_in("float32", device):
         plain = model.sam.encode(pixels)
-        wanted = model.mask_logits(h_seg, plain)
+        wanted = decode(model, h_seg, plain)
     found: Figures = {"near_zero_share": float((wanted.abs() < wanted.std() / 100).float().mean())}
-    for name in get_args(Format)[1:]:
-        with numbers(name, device):
+    for name in get_args(Precision)[1:]:
+        with products_in(name, device):
             features = [level.float() for level in model.sam.encode(pixels)]
-            decoder = model.mask_logits(h_seg, plain)
-            both = model.mask_logits(h_seg, features)
+            decoder = decode(model, h_seg, plain)
+            both = decode(model, h_seg, features)
         far = [float((a - b).norm() / b.norm()) for a, b in zip(features, plain, strict=True)]
         found[f"{name}_feature_error"] = max(far)
         found[f"{name}_decoder_mask_pixels_differ"] = differing(decoder, wanted)
@@ -64,21 +62,11 @@ def mask_differences(model: GeoMag) -> Figures:
     return found
 
 
+def decode(model: GeoMag, h_seg: Tensor, features: list[Tensor]) -> Tensor:
+    """Mask logits in the format that is set around this."""
+    return model.decoder(model.projection(h_seg), features)  # type: ignore[no-any-return]
+
+
 def differing(logits: Tensor, wanted: Tensor) -> float:
     """Share of pixels on another side of 0."""
     return float(((logits > 0) != (wanted > 0)).float().mean())
-
-
-@contextmanager
-def numbers(name: Format, device: torch.device) -> Iterator[None]:
-    """Products in float32, in float32 of TensorFloat-32's precision, or under bfloat16 autocast."""
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = name != "float32"
-    torch.backends.cudnn.allow_tf32 = name != "float32"
-    is_half = name == "bfloat16"
-    try:
-        with torch.autocast(device.type, dtype=torch.bfloat16) if is_half else nullcontext():
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
-        torch.backends.cudnn.allow_tf32 = cudnn

@@ -58,6 +58,9 @@ class EncoderConfig:
     embed_dim: int = 16
     neck_width: int = 128
     """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of SAM2's products on a GPU; masks of ``tf32`` differ in 0.03 % of pixels, of ``bfloat16`` in
+    0.3 to 0.4 % (docs/performance.md)."""
     input: Literal["adjusted", "original", "crop"] = "adjusted"
     """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
 
