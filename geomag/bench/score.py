@@ -13,28 +13,14 @@ from typing import Any
 import numpy as np
 
 from geomag.bench.memory import Meter
-from geomag.data.benchmarks import BENCHMARKS, Split, Task
+from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.records import Record, write_records
 from geomag.geometry import PixelBox, Rle, encode_mask
 from geomag.io import write_jsonl
 from geomag.seeds import generator
 
-SIZES: dict[str, tuple[tuple[Split, int, int], ...]] = {
-    "rrsis_d": ((Split.TEST, 3481, 3481),),
-    "refsegrs": ((Split.TEST, 1817, 1817),),
-    "geopixeld": ((Split.TEST, 1943, 1943),),
-    "dior_rsvg": ((Split.TEST, 7500, 5900),),
-    "rsvqa_lr": ((Split.TEST, 10004, 100),),
-    "rsvqa_hr": ((Split.TEST, 222684, 2226), (Split.TEST_PHILI, 105647, 1056)),
-    "ucm_captions": ((Split.TEST, 210, 210),),
-    "sydney_captions": ((Split.TEST, 58, 58),),
-    "aid": ((Split.TEST, 10000, 10000),),
-    "resisc45": ((Split.TEST, 31500, 31500),),
-}
-"""Records and images of each test split, as the protocols give them."""
-_LONGEST = {name: i for i, name in enumerate(("geopixeld", "rsvqa_hr", "ucm_captions"))}
+_LONGEST = (Task.GCG, Task.VQA, Task.CAPTION)
 """Started first, so that the last to end is a short one."""
-_SIDE = {"rrsis_d": 800, "refsegrs": 512, "geopixeld": 800}
 _CLASSES = [f"class {i}" for i in range(45)]
 _FUNCTION = ["a", "the", "with", "near", "of", "and", "in"]
 _CONTENT = [f"{stem}{i}" for stem in ("court", "ship", "road", "roof", "field") for i in range(60)]
@@ -62,8 +48,8 @@ def bench_score(
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        n_records = {name: _lay(name, folder, share) for name in only or list(SIZES)}
-        waiting = sorted(n_records, key=lambda name: _LONGEST.get(name, len(_LONGEST)))
+        n_records = {name: _lay(name, folder, share) for name in only or list(BENCHMARKS)}
+        waiting = sorted(n_records, key=_rank)
         started, meter = time.perf_counter(), Meter()
         with meter, ThreadPoolExecutor(jobs) as pool:
             for name, row in zip(
@@ -81,6 +67,11 @@ def bench_score(
     }
     log(f"{'all':<18}{total['seconds']:>8.1f} s{total['peak_mb']:>8.0f} MB, {jobs} at once")
     return {"total": total, "benchmarks": rows}
+
+
+def _rank(name: str) -> int:
+    task = BENCHMARKS[name].task
+    return _LONGEST.index(task) if task in _LONGEST else len(_LONGEST)
 
 
 def _lay(name: str, folder: Path, share: float) -> int:
@@ -111,10 +102,12 @@ def _one(name: str, folder: Path) -> dict[str, Any]:
 def made_up(name: str, share: float = 1.0) -> Iterator[tuple[Record, dict[str, Any]]]:
     """Records of a benchmark at its real size; two answers of three are right."""
     task, draw = BENCHMARKS[name].task, generator("bench score", name)
-    side = _SIDE.get(name, 256)
+    spec = BENCHMARKS[name]
+    side = spec.image_px
     masks = _masks(side) if task in (Task.REFERRING, Task.GCG) else []
     offset = 0
-    for split, n_records, n_images in SIZES[name]:
+    for split, n_images in spec.test_pictures.items():
+        n_records = spec.counts[split]
         for i in range(max(1, round(n_records * share))):
             base = {"benchmark": name, "split": split, "task": task, "width": side, "height": side}
             image = f"{split}/{i * n_images // n_records}.png"

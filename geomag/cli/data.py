@@ -143,7 +143,7 @@ def own(
     sources: Annotated[
         list[Path], typer.Argument(help="CSV or Pascal VOC files, or folders of them.")
     ],
-    layout: Annotated[str, typer.Option(help="rrsis_d or rsvqa_lr.")],
+    layout: Annotated[str, typer.Option(help="A benchmark that takes own pictures.")],
     out: Annotated[Path, typer.Option(help="New folder: the root of the benchmark.")],
     name: Annotated[
         list[str] | None, typer.Option(help="LABEL=NAME: what a label is called; repeatable.")

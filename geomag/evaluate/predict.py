@@ -8,7 +8,6 @@ from typing import Any, Literal
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Task
 from geomag.data.by_image import by_image, read_each_once
-from geomag.data.classes import scene_classes
 from geomag.data.prompts import PROMPT_VERSION
 from geomag.data.records import Record, read_records
 from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
@@ -65,7 +64,7 @@ class Predictor:
 
     def questions(self, records: Sequence[Record]) -> list[Question]:
         """What the pipeline is asked about each record, in order."""
-        classes = scene_classes(self.benchmark.name) if self.benchmark.task is Task.SCENE else ()
+        classes = self.benchmark.classes if self.benchmark.task is Task.SCENE else ()
         images = read_each_once(self.root, records)
         if self.arm == "blank":
             images = blanks(images)

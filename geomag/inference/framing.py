@@ -17,7 +17,6 @@ from dataclasses import replace
 
 from geomag.config.schema import PromptConfig
 from geomag.data.benchmarks import BENCHMARKS, Task
-from geomag.data.classes import scene_classes
 from geomag.data.prompts import EVALUATION, SHORT_SCENE, TRAINING
 from geomag.inference.phrases import box_in, classes_in, phrase_of
 from geomag.inference.prompt import Prompt
@@ -125,5 +124,5 @@ def _scene_subject(text: str, config: PromptConfig) -> str | None:
     for benchmark in BENCHMARKS.values():
         if benchmark.task is Task.SCENE and re.search(rf"\b{benchmark.title}\b", text, re.I):
             is_short = config.scene == "short"
-            return benchmark.title if is_short else ", ".join(scene_classes(benchmark.name))
+            return benchmark.title if is_short else ", ".join(benchmark.classes)
     return None if config.scene == "short" else classes_in(text)

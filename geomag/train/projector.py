@@ -16,6 +16,7 @@ from torch import Tensor
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Split, Task, chosen_benchmarks
+from geomag.data.benchmarks.table import first_of
 from geomag.data.images import read_rgb
 from geomag.data.prompts import EVALUATION
 from geomag.data.records import Record, read_records
@@ -144,7 +145,7 @@ def make_composed_base(
             str(artifacts / "records"),
             "no training captions",
             "records of a caption benchmark, which teach the projector",
-            "run `geomag data validate ucm_captions` first",
+            f"run `geomag data validate {first_of(Task.CAPTION).name}` first",
         )
     vlm = compose(profile).requires_grad_(False).to(device_of(profile))
     log(f"composed {profile.vlm.language} and {profile.vlm.vision}")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geomag.data.classes import RESISC45_CLASSES
+from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
 from geomag.evaluate.promotion import LEAST_RESAMPLES, judge
 from geomag.evaluate.score.compare import ALPHA, Comparison, gaps_of
 from geomag.evaluate.score.context import Evaluation

@@ -88,7 +88,7 @@ def test_lists_in_params_are_those_of_the_benchmark_table():
             "arm": arm,
             "windows": f"artifacts/crops/{benchmark.name}"
             if probed
-            else "geomag/data/benchmarks/spec.py",
+            else "geomag/data/benchmarks/table.py",
         }
 
 

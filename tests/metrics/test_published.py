@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from geomag.data.classes import AID_COUNTS
+from geomag.data.benchmarks.aid.spec import AID_COUNTS
 from geomag.evaluate.score.scenes import last_fifth, seeded_share
 from geomag.metrics.bootstrap import Resampling, intervals
 from geomag.metrics.tally import Tally, share

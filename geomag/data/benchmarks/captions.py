@@ -1,15 +1,15 @@
 """UCM-Captions and Sydney-Captions: five sentences per image (caption protocol 2, 3)."""
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.fields import field, file_stem
+from geomag.data.benchmarks.merge_tables import joined_rows, write_changed
 from geomag.data.benchmarks.tree import ImageFolder, first_folder, locate_with
-from geomag.data.classes import SYDNEY_LAST, UCM_CLASSES
+from geomag.data.layouts.encode import write_compact_json
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.io import read_json
@@ -32,6 +32,8 @@ class Captions:
     """What the file's own ``dataset`` name contains, if it has one."""
     n_images: int
     """Images of the published set; its numbering tells the class only when the set is whole."""
+    class_of: Callable[[int], str]
+    """Class by an image's number, from 1."""
 
     def sources(self, root: Path) -> tuple[Path, ...]:
         """The annotation file."""
@@ -66,9 +68,7 @@ class Captions:
         number = int(stem) if stem.isdecimal() else 0
         if not 1 <= number <= self.n_images:
             return ""
-        if self.word == "ucm":
-            return UCM_CLASSES[(number - 1) // 100]
-        return list(SYDNEY_LAST)[bisect_left(list(SYDNEY_LAST.values()), number)]
+        return self.class_of(number)
 
     def _record(
         self, row: dict[str, Any], stem: str, kind: str, images: ImageFolder, place: str
@@ -104,5 +104,18 @@ def _sentences(row: dict[str, Any], place: str) -> tuple[str, ...]:
     return raw
 
 
-UCM_CAPTIONS = Captions("ucm_captions", "ucm", 2_100)
-SYDNEY_CAPTIONS = Captions("sydney_captions", "sydney", 613)
+def merge_captions(reader: Captions, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
+    """Images of ``dataset.json`` by ``filename``."""
+    (path,) = reader.sources(base)
+    name = path.relative_to(base).as_posix()
+    if not (drop / name).is_file():
+        raise AnnotationError(str(drop), f"no {name}", f"the layout of data/{reader.benchmark}")
+    old, new = read_json(base / name), read_json(drop / name)
+    if isinstance(new, dict) and new.get("dataset", old.get("dataset")) != old.get("dataset"):
+        raise AnnotationError(
+            f"{name} of the drop", f"dataset {new['dataset']!r}", repr(old.get("dataset"))
+        )
+    rows = [field(tree, "images", list, place=name) for tree in (old, new)]
+    joined = joined_rows(*rows, key="filename", place=f"{name}, images", kind=str)
+    write_changed(base, out, name, old, {**old, "images": joined}, write_compact_json)
+    return (name,)

@@ -1,17 +1,11 @@
-"""Which reader reads which benchmark."""
+"""Which reader reads which benchmark, and which merger joins new records to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from geomag.data.benchmarks import BENCHMARKS
-from geomag.data.benchmarks.captions import SYDNEY_CAPTIONS, UCM_CAPTIONS
-from geomag.data.benchmarks.dior_rsvg.reader import DiorRsvg
-from geomag.data.benchmarks.geopixeld.reader import GeoPixelD
-from geomag.data.benchmarks.refsegrs.reader import RefSegRS
-from geomag.data.benchmarks.rrsis_d.reader import RrsisD
-from geomag.data.benchmarks.rsvqa import RSVQA_HR, RSVQA_LR
-from geomag.data.benchmarks.scenes import AID, RESISC45
 from geomag.data.records import Record
 from geomag.errors import ConfigError
 from geomag.io import inside
@@ -34,37 +28,45 @@ class Reader(Protocol):
         ...
 
 
-_READERS: dict[str, Reader] = {
-    reader.benchmark: reader
-    for reader in (
-        RrsisD(),
-        RefSegRS(),
-        GeoPixelD(),
-        DiorRsvg(),
-        RSVQA_LR,
-        RSVQA_HR,
-        UCM_CAPTIONS,
-        SYDNEY_CAPTIONS,
-        AID,
-        RESISC45,
-    )
-}
+Merger = Callable[[Path, Path, Path], tuple[str, ...]]
+"""From benchmark, drop and target folder; writes the joined files under the target and returns
+their paths in the order in which they may be published: whoever reads in between finds a set that
+is whole."""
+
+_ADDED: dict[str, Reader] = {}
 
 
 def add_reader(reader: Reader) -> None:
     """Make the reader of one more benchmark known (`geomag.extend`)."""
-    _READERS[reader.benchmark] = reader
+    _ADDED[reader.benchmark] = reader
 
 
 def reader_for(name: str) -> Reader:
-    """The reader of a benchmark.
+    """The reader of a benchmark, ``READER`` in its folder's ``reader.py``.
 
     Raises:
         ConfigError: If there is no such benchmark.
     """
-    if name not in _READERS:
+    if name in _ADDED:
+        return _ADDED[name]
+    reader: Reader = _part(name, "reader").READER
+    return reader
+
+
+def merger_for(name: str) -> Merger:
+    """The merger of a benchmark, ``merge`` in its folder's ``merge.py``.
+
+    Raises:
+        ConfigError: If there is no such benchmark.
+    """
+    merge: Merger = _part(name, "merge").merge
+    return merge
+
+
+def _part(name: str, part: str) -> Any:
+    if name not in BENCHMARKS:
         raise ConfigError("benchmark", repr(name), f"one of {list(BENCHMARKS)}")
-    return _READERS[name]
+    return import_module(f"geomag.data.benchmarks.{name}.{part}")
 
 
 def read_benchmark(name: str, root: Path) -> Iterator[Record]:

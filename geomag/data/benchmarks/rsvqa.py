@@ -7,6 +7,7 @@ from typing import Any
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.fields import by_id, field
+from geomag.data.benchmarks.merge_tables import write_joined
 from geomag.data.benchmarks.tree import ImageFolder, first_folder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError, ImageError
@@ -118,6 +119,23 @@ def _type(row: dict[str, Any], place: str) -> str:
     return name
 
 
-_COMMON = (Split.TRAIN, Split.VAL, Split.TEST)
-RSVQA_LR = Rsvqa("rsvqa_lr", "LR", _COMMON)
-RSVQA_HR = Rsvqa("rsvqa_hr", "USGS", (*_COMMON, Split.TEST_PHILI))
+def merge_rsvqa(reader: Rsvqa, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
+    """Active rows of each split by ``id``, and the same rows in ``all_*.json`` where it stands."""
+    sources = [path.relative_to(base).as_posix() for path in reader.sources(base)]
+    active: dict[str, list[Any]] = {"images": [], "answers": [], "questions": []}
+    written: list[str] = []
+    for part, rows in active.items():
+        for name in (source for source in sources if source.endswith(f"_{part}.json")):
+            if (drop / name).is_file():
+                listed = field(read_json(drop / name), part, list, place=name)
+                new = [row for row in listed if field(row, "active", bool, place=f"{name}, {part}")]
+                write_joined(base, out, name, part, new)
+                written.append(name)
+                rows += new
+        total = (Path(sources[0]).parent / f"all_{part}.json").as_posix()
+        if (base / total).is_file():
+            write_joined(base, out, total, part, rows)
+            written.insert(0, total)
+    if not any(active.values()):
+        raise AnnotationError(str(drop), "no active row", f"files such as {sources[1]}")
+    return tuple(written)

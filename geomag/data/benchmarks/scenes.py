@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.merge_lines import read_lines, write_joined_lines
 from geomag.data.benchmarks.tree import SUFFIXES, ImageFolder, locate
-from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.parse import read_text
-
-_LISTS = tuple(f"resisc45-{split}.txt" for split in ("train", "val", "test"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +25,16 @@ class Scenes:
     benchmark: str
     classes: Mapping[str, str]
     """Folder to display name."""
+    lists: tuple[str, ...] = ()
+    """Split lists by file name, noted where they stand."""
 
     def sources(self, root: Path) -> tuple[Path, ...]:
         """RESISC45's split lists where present; the folders themselves are the annotation."""
         folder = self._folder(root)
         homes = dict.fromkeys((folder, folder.parent if folder != root else folder))
-        return tuple(home / name for home in homes for name in _LISTS if (home / name).is_file())
+        return tuple(
+            home / name for home in homes for name in self.lists if (home / name).is_file()
+        )
 
     def read(self, root: Path) -> Iterator[Record]:
         """Records by class folder, then by file name, in string order."""
@@ -100,5 +102,23 @@ def _noted(lists: tuple[Path, ...]) -> dict[str, str]:
     }
 
 
-AID = Scenes("aid", AID_CLASSES)
-RESISC45 = Scenes("resisc45", RESISC45_CLASSES)
+_SHOWN = 10
+
+
+def merge_scenes(reader: Scenes, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
+    """Pictures by class folder; split lists, where they stand, get the drop's lines."""
+    folders = {path.parent.name for path in drop.rglob("*") if path.is_file()}
+    if not folders & set(reader.classes):
+        raise AnnotationError(
+            str(drop), f"folders {sorted(folders)[:_SHOWN]}", f"class folders of {reader.benchmark}"
+        )
+    names = [
+        name
+        for name in (path.relative_to(base).as_posix() for path in reader.sources(base))
+        if (drop / name).is_file()
+    ]
+    for name in names:
+        lines = read_lines(base / name)
+        new = [line for line in read_lines(drop / name) if line not in set(lines)]
+        write_joined_lines(base / name, out / name, [*lines, *new])
+    return tuple(names)

@@ -1,10 +1,8 @@
-"""The ten benchmarks of the paper: one spelling, one task, one place in its tables."""
+"""What a benchmark is: a spelling, a task, a place in the paper's tables, and published facts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-
-from geomag.errors import ConfigError
 
 
 class Task(StrEnum):
@@ -43,7 +41,10 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One of the ten."""
+    """Facts of one benchmark, from which everything else asks its rules.
+
+    They stand in ``spec.py`` of the benchmark's folder, as ``SPEC``.
+    """
 
     name: str
     """Asset key, DVC stage, folder, CLI argument and MLflow word."""
@@ -58,77 +59,34 @@ class Benchmark:
     """Whether MagCrop probes it: region and pixel level, GCG excepted (paper 4.3)."""
     ablated: bool = False
     """Whether Table 7 has a row without MagCrop."""
+    position: int = 1_000
+    """Place in lists and tables, from the pixel level to the image level."""
+    licence: str = ""
+    """Terms of annotations and pictures, as published."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Published records per split; ``train+val`` is one split that the reader divides."""
+    masks: Mapping[str, int] = field(default_factory=dict)
+    """Published [SEG] per split; another count is a remark."""
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    """Published records per class, by display name."""
+    classes: tuple[str, ...] = ()
+    """Display names in index order: prompts, training and scores use them."""
+    has_boxes: bool = False
+    """Whether its records carry a box."""
+    shares_pictures: bool = False
+    """Whether its splits share pictures by design, so that a shared one blocks nothing."""
+    imagery: str = ""
+    """Published set that its file names number a picture of; empty if none."""
+    imagery_number: str = ""
+    """Pattern of that number at the start of a file's stem."""
+    image_px: int = 256
+    """Usual side of a picture."""
+    test_pictures: Mapping[Split, int] = field(default_factory=dict)
+    """Pictures of each test split."""
+    takes_own: bool = False
+    """Whether `geomag data own` writes pictures of a user in its layout."""
 
     @property
     def arms(self) -> tuple[str, ...]:
         """Prediction arms: ``magcrop`` always, ``plain`` where Table 7 ablates it."""
         return ("magcrop", "plain") if self.ablated else ("magcrop",)
-
-
-_PIXEL, _REGION, _IMAGE = Granularity.PIXEL, Granularity.REGION, Granularity.IMAGE
-
-BENCHMARKS: dict[str, Benchmark] = {
-    b.name: b
-    for b in (
-        Benchmark(
-            name="rrsis_d",
-            title="RRSIS-D",
-            task=Task.REFERRING,
-            granularity=_PIXEL,
-            crops=True,
-            ablated=True,
-        ),
-        Benchmark(
-            name="refsegrs",
-            title="RefSegRS",
-            task=Task.REFERRING,
-            granularity=_PIXEL,
-            crops=True,
-            ablated=True,
-        ),
-        Benchmark(name="geopixeld", title="GeoPixelD", task=Task.GCG, granularity=_PIXEL),
-        Benchmark(
-            name="dior_rsvg",
-            title="DIOR-RSVG",
-            task=Task.ROC,
-            granularity=_REGION,
-            crops=True,
-            ablated=True,
-        ),
-        Benchmark(
-            name="rsvqa_lr", title="RSVQA-LR", task=Task.VQA, granularity=_REGION, crops=True
-        ),
-        Benchmark(
-            name="rsvqa_hr",
-            title="RSVQA-HR",
-            task=Task.VQA,
-            granularity=_REGION,
-            test_splits=(Split.TEST, Split.TEST_PHILI),
-            crops=True,
-            ablated=True,
-        ),
-        Benchmark(name="ucm_captions", title="UCM-Captions", task=Task.CAPTION, granularity=_IMAGE),
-        Benchmark(
-            name="sydney_captions", title="Sydney-Captions", task=Task.CAPTION, granularity=_IMAGE
-        ),
-        Benchmark(name="aid", title="AID", task=Task.SCENE, granularity=_IMAGE, trains=False),
-        Benchmark(
-            name="resisc45", title="RESISC45", task=Task.SCENE, granularity=_IMAGE, trains=False
-        ),
-    )
-}
-
-
-def chosen_benchmarks(names: Sequence[str] = ()) -> list[Benchmark]:
-    """The benchmarks that a profile's ``benchmarks`` names, in our order; all where it names none.
-
-    Raises:
-        ConfigError: On a name that is none of them.
-
-    >>> [b.name for b in chosen_benchmarks(["aid", "rsvqa_lr"])]
-    ['rsvqa_lr', 'aid']
-    """
-    unknown = sorted(set(names) - set(BENCHMARKS))
-    if unknown:
-        raise ConfigError("benchmarks", ", ".join(unknown), f"some of {', '.join(BENCHMARKS)}")
-    return [b for b in BENCHMARKS.values() if not names or b.name in names]

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geomag.config import Profile
+from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.benchmarks.own_marker import OWN_MARKER
-from geomag.data.benchmarks.registry import read_benchmark
+from geomag.data.benchmarks.registry import merger_for, read_benchmark
 from geomag.data.benchmarks.tree import SUFFIXES
 from geomag.data.images import open_image
-from geomag.data.intake.merge import MERGERS
 from geomag.data.layouts.marker import SAMPLE_MARKER, tree_digest
 from geomag.data.validate.run import validate
 from geomag.errors import (
@@ -72,11 +72,11 @@ def add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
         GeoMagError: Naming the record or file at fault; ``data/`` is as it was.
         ToolError: If a stage reads ``data/`` now, or DVC cannot track it.
     """
-    if benchmark not in MERGERS:
+    if benchmark not in BENCHMARKS:
         raise ConfigError(
             "--benchmark",
             repr(benchmark),
-            f"one of {sorted(MERGERS)}",
+            f"one of {sorted(BENCHMARKS)}",
         )
     require_dvc(root)
     with _one_at_a_time(root):
@@ -170,7 +170,7 @@ def _merge(folder: Path, base: Path, out: Path, benchmark: str) -> list[str]:
     """Write the merged set to ``out``; returns the paths to publish in order, the marker last."""
     if not base.is_dir():
         raise AnnotationError(str(base), "no such folder", "the benchmark to add to")
-    annotations = MERGERS[benchmark](base, folder, out)
+    annotations = merger_for(benchmark)(base, folder, out)
     plain = [n for n in _files(folder) if n not in annotations and n not in _MARKERS]
     _refuse_conflicts(plain, folder, base)
     for name in _files(base):

@@ -5,36 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.benchmarks.own_marker import own_marker
-from geomag.data.classes import AID_CLASSES, AID_COUNTS, RESISC45_CLASSES
 from geomag.data.layouts.marker import SAMPLE_MARKER
 from geomag.errors import AnnotationError, shown
 from geomag.io import read_json
-
-EXPECTED_COUNTS: Mapping[str, Mapping[str, int]] = {
-    "rrsis_d": {"train": 12_181, "val": 1_740, "test": 3_481},
-    "refsegrs": {"train": 2_172, "val": 431, "test": 1_817},
-    "geopixeld": {"train+val": 16_795, "test": 1_943},
-    "dior_rsvg": {"train": 26_991, "val": 3_829, "test": 7_500},
-    "rsvqa_lr": {"train": 57_223, "val": 10_005, "test": 10_004},
-    "rsvqa_hr": {"train": 625_340, "val": 102_843, "test": 222_684, "test_phili": 105_647},
-    "ucm_captions": {"train": 1_680, "val": 210, "test": 210},
-    "sydney_captions": {"train": 497, "val": 58, "test": 58},
-    "aid": {"test": 10_000},
-    "resisc45": {"test": 31_500},
-}
-"""Published records per split (protocols: pixel 2.1, 3.1, 5.1; region 2.5, 3.6; image 2.4, 3.3,
-5.1, 5.2). ``train+val`` is one published split that the reader divides."""
-
-PUBLISHED_MASKS: Mapping[str, Mapping[str, int]] = {
-    "geopixeld": {"train+val": 53_816, "test": 5_427}
-}
-"""[SEG] per split as the paper counts them; a difference is a remark (GeoPixelD protocol 5.1)."""
-
-_PUBLISHED_KINDS: Mapping[str, Mapping[str, int]] = {
-    "aid": {AID_CLASSES[folder]: count for folder, count in AID_COUNTS.items()},
-    "resisc45": dict.fromkeys(RESISC45_CLASSES.values(), 700),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +44,13 @@ def expected_counts(benchmark: str, root: Path) -> Expected:
     and GeoPixelD's train folder is divided into train and val.
     """
     marker = root / SAMPLE_MARKER
-    published = EXPECTED_COUNTS[benchmark]
+    spec = BENCHMARKS[benchmark]
+    published = spec.counts
     own = own_marker(root, benchmark)
     if own is not None:
         return Expected(own.counts, "own", own.kinds)
     if not marker.is_file():
-        return Expected(published, "published", _PUBLISHED_KINDS.get(benchmark, {}))
+        return Expected(published, "published", spec.class_counts)
     row = read_json(marker)
     counts = row.get("counts") if isinstance(row, dict) else None
     if not isinstance(counts, dict) or row.get("benchmark") != benchmark:

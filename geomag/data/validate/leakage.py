@@ -21,12 +21,6 @@ from geomag.data.validate.fingerprints import Fingerprint, fingerprint, near_pai
 from geomag.errors import AnnotationError
 from geomag.io import inside, write_json, write_text
 
-SOURCES: Mapping[str, tuple[str, str]] = {
-    "rrsis_d": ("DIOR", r"\d+"),
-    "dior_rsvg": ("DIOR", r"\d+"),
-    "geopixeld": ("DOTA", r"P\d+"),
-}
-"""Benchmarks whose file names number a picture of a published set: its name, and the number."""
 FILES = ("leakage.md", "leakage.json")
 SHOWN = 20
 """Overlaps of one kind that the page lists; the JSON has all."""
@@ -49,9 +43,11 @@ class Picture:
     @property
     def source(self) -> str:
         """The published picture it is or is cut from, such as ``DIOR 00011``; "" if unknown."""
-        name, number = SOURCES.get(self.benchmark, ("", ""))
-        match = re.match(number, PurePosixPath(self.image).stem) if name else None
-        return f"{name} {match[0]}" if match else ""
+        spec = BENCHMARKS.get(self.benchmark)
+        if spec is None or not spec.imagery:
+            return ""
+        match = re.match(spec.imagery_number, PurePosixPath(self.image).stem)
+        return f"{spec.imagery} {match[0]}" if match else ""
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.split} {self.image}"

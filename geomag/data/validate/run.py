@@ -16,7 +16,7 @@ from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.benchmarks.registry import read_benchmark, reader_for
 from geomag.data.layouts.marker import SAMPLE_MARKER
 from geomag.data.records import write_records
-from geomag.data.validate.expected import PUBLISHED_MASKS, Expected, expected_counts
+from geomag.data.validate.expected import Expected, expected_counts
 from geomag.data.validate.outcomes import Outcome
 from geomag.data.validate.suite import run_suite
 from geomag.data.validate.table import Manifest
@@ -173,7 +173,7 @@ def _report(
 
 
 def _mask_remarks(manifest: Manifest, expected: Expected) -> tuple[str, ...]:
-    published = PUBLISHED_MASKS.get(manifest.benchmark.name, {})
+    published = manifest.benchmark.masks
     if not published or expected.origin != "published":
         return ()
     return tuple(Expected(published, "published").differences(manifest.masks, noun="masks"))

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from geomag.data.benchmarks import Benchmark, Task
-from geomag.data.classes import AID_CLASSES, DIOR_CLASSES, RESISC45_CLASSES
 from geomag.data.validate.expected import Expected
 from geomag.data.validate.outcomes import Outcome, Severity, judge
 from geomag.data.validate.table import has_boxes, has_masks, manifest_columns
@@ -69,8 +68,8 @@ def _common_rules(benchmark: Benchmark) -> Iterator[Any]:
     import great_expectations.expectations as gxe
 
     splits = ["train", "val", *benchmark.test_splits]
-    shared: Severity = "info" if benchmark.name == "dior_rsvg" else "critical"
-    twins: Severity = "info" if benchmark.name == "dior_rsvg" else "warning"
+    shared: Severity = "info" if benchmark.shares_pictures else "critical"
+    twins: Severity = "info" if benchmark.shares_pictures else "warning"
     yield gxe.ExpectTableRowCountToBeBetween(min_value=1, severity="critical")
     yield gxe.ExpectColumnValuesToBeUnique(column="ref_id", severity="critical")
     for column in ("ref_id", "path", "split", "image_md5"):
@@ -124,19 +123,9 @@ def _label_rules(
         yield gxe.ExpectColumnValuesToBeInSet(
             column="n_answers", value_set=[5], severity="critical"
         )
-    names = [*expected.kinds] if expected.origin == "own" else _class_names(benchmark)
+    names = [*expected.kinds] if expected.origin == "own" else [*benchmark.classes]
     if names:
         yield gxe.ExpectColumnValuesToBeInSet(column="kind", value_set=names, severity="critical")
-
-
-def _class_names(benchmark: Benchmark) -> list[str]:
-    tables: dict[str, Mapping[str, str]] = {
-        "rrsis_d": DIOR_CLASSES,
-        "dior_rsvg": DIOR_CLASSES,
-        "aid": AID_CLASSES,
-        "resisc45": RESISC45_CLASSES,
-    }
-    return list(tables.get(benchmark.name, {}).values())
 
 
 def _text_rules(benchmark: Benchmark) -> Iterator[Any]:

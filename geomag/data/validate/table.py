@@ -29,8 +29,8 @@ class _ImageFacts:
 
 
 def has_boxes(benchmark: Benchmark) -> bool:
-    """Whether its records carry a box: RRSIS-D and DIOR-RSVG."""
-    return benchmark.task is Task.ROC or benchmark.name == "rrsis_d"
+    """Whether its records carry a box."""
+    return benchmark.has_boxes
 
 
 def has_masks(benchmark: Benchmark) -> bool:

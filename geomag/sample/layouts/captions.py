@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from geomag.data.benchmarks import Split
-from geomag.data.classes import SYDNEY_LAST, UCM_CLASSES
+from geomag.data.benchmarks.sydney_captions.spec import SYDNEY_LAST
+from geomag.data.benchmarks.ucm_captions.spec import UCM_CLASSES
 from geomag.data.layouts.encode import (
     Picture,
     packable,

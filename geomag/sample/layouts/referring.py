@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from geomag.data.benchmarks import Split
-from geomag.data.classes import DIOR_CLASSES, RRSIS_D_CATEGORIES, class_key
+from geomag.data.benchmarks.dior import DIOR_CLASSES, class_key
+from geomag.data.benchmarks.rrsis_d.spec import RRSIS_D_CATEGORIES
 from geomag.data.layouts.encode import (
     Picture,
     packable,

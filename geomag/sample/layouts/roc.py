@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from geomag.data.benchmarks import Split
-from geomag.data.classes import DIOR_CLASSES
+from geomag.data.benchmarks.dior import DIOR_CLASSES
 from geomag.data.layouts.encode import smoothed, write_jpeg, write_lines
 from geomag.sample.draw.language import Expression, refer
 from geomag.sample.draw.scene import Scene, draw_objects

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from geomag.data.benchmarks import Split
-from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
+from geomag.data.benchmarks.aid.spec import AID_CLASSES
+from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
 from geomag.data.layouts.encode import Picture, smoothed, write_jpeg, write_lines
 from geomag.sample.draw.places import draw_place, place_of
 from geomag.sample.layouts.plan import PLANS, interleaved

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomag.data.benchmarks import Task
-from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
+from geomag.data.benchmarks.aid.spec import AID_CLASSES
+from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
 from geomag.data.prompts import EVALUATION, PROBE, TRAINING, box_text, short_scene
 from geomag.data.wording import Question
 from geomag.geometry import PixelBox

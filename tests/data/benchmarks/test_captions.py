@@ -6,8 +6,9 @@ import shutil
 import pytest
 from PIL import Image
 
-from geomag.data.benchmarks.captions import SYDNEY_CAPTIONS, UCM_CAPTIONS
 from geomag.data.benchmarks.registry import read_benchmark
+from geomag.data.benchmarks.sydney_captions.reader import READER as SYDNEY_CAPTIONS
+from geomag.data.benchmarks.ucm_captions.reader import READER as UCM_CAPTIONS
 from geomag.errors import AnnotationError, UnsafePathError
 
 

@@ -5,8 +5,9 @@ import shutil
 import pytest
 from PIL import Image
 
+from geomag.data.benchmarks.aid.spec import AID_CLASSES, AID_COUNTS
 from geomag.data.benchmarks.registry import read_benchmark
-from geomag.data.classes import AID_CLASSES, AID_COUNTS, RESISC45_CLASSES
+from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
 from geomag.errors import AnnotationError, UnsafePathError
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split, Task
-from geomag.data.classes import DIOR_CLASSES
+from geomag.data.benchmarks.dior import DIOR_CLASSES
 from geomag.evaluate.score.baselines import central, trivial
 from geomag.evaluate.score.context import Tools
 from geomag.evaluate.score.gcg import clean_caption, phrases_of

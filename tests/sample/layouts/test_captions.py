@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from geomag.data.classes import SYDNEY_LAST, UCM_CLASSES
+from geomag.data.benchmarks.sydney_captions.spec import SYDNEY_LAST
+from geomag.data.benchmarks.ucm_captions.spec import UCM_CLASSES
 
 FOLDERS = {"ucm_captions": "UCM_captions", "sydney_captions": "Sydney_captions"}
 

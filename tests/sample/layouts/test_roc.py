@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from geomag.data.benchmarks.dior import DIOR_CLASSES
 from geomag.data.benchmarks.registry import read_benchmark
-from geomag.data.classes import DIOR_CLASSES
 from geomag.sample.layouts import write_sample
 
 

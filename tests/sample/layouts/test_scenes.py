@@ -5,7 +5,8 @@ from collections import Counter
 
 from PIL import Image
 
-from geomag.data.classes import AID_CLASSES, RESISC45_CLASSES
+from geomag.data.benchmarks.aid.spec import AID_CLASSES
+from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
 
 
 def test_aid_files_are_numbered_without_padding(drawn, out):

@@ -1,1 +1,1 @@
-"""DIOR-RSVG."""
+"""DIOR-RSVG: facts, reader and merger."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.dior import dior_display
 from geomag.data.benchmarks.fields import box_of
 from geomag.data.benchmarks.tree import ImageFolder, locate_with
-from geomag.data.classes import dior_display
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.geometry import PixelBox
@@ -131,3 +131,6 @@ def _record(split: Split, index: int, item: _Object, images: ImageFolder) -> Rec
         kind=display,
         boxes=(item.box,),
     )
+
+
+READER = DiorRsvg()

@@ -1,1 +1,1 @@
-"""GeoPixelD."""
+"""GeoPixelD: facts, reader and merger."""

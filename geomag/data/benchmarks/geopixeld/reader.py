@@ -149,3 +149,6 @@ def _masks(row: Mapping[str, Any], info: ImageInfo, place: str) -> tuple[list[Rl
         )
         masks.append(encode_mask(fill_polygons(polygons, width=info.width, height=info.height)))
     return masks, ["polygon_clipped"] if is_clipped else []
+
+
+READER = GeoPixelD()

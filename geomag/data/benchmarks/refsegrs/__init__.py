@@ -1,1 +1,1 @@
-"""RefSegRS."""
+"""RefSegRS: facts, reader and merger."""

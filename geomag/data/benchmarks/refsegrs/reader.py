@@ -92,3 +92,6 @@ def _record(
         masks=(encode_mask(mask),),
         notes=tuple(notes),
     )
+
+
+READER = RefSegRS()

@@ -1,1 +1,1 @@
-"""RRSIS-D."""
+"""RRSIS-D: facts, reader and merger."""

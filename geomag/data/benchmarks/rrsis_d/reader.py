@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.dior import dior_display
 from geomag.data.benchmarks.fields import box_of, by_id, field, file_stem
 from geomag.data.benchmarks.masks import coco_polygon_rle, resized_nearest, rle_of
 from geomag.data.benchmarks.own_marker import OwnMarker, own_marker
 from geomag.data.benchmarks.tree import ImageFolder, locate_with
-from geomag.data.classes import dior_display
 from geomag.data.images import ImageInfo
 from geomag.data.records import Record
 from geomag.data.unpickle import load_plain_pickle
@@ -171,3 +171,6 @@ def _mask(
     if mask_area(mask) == 0:
         notes.append("empty_mask")
     return mask, notes
+
+
+READER = RrsisD()

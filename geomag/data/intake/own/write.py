@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geomag.data.benchmarks import Split
+from geomag.data.benchmarks import BENCHMARKS, Split, Task
 from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.images import read_rgb
 from geomag.data.intake.own.boxes import LabelledBox, Picture, annotation_files, read_pictures
@@ -48,20 +48,21 @@ def write_own(
 
     Args:
         sources: Annotation files, or folders of them.
-        layout: ``rrsis_d`` or ``rsvqa_lr``.
+        layout: A benchmark that takes own pictures.
         out: The benchmark's root; must not exist, or be empty.
         names: New name by label.
 
     Raises:
         GeoMagError: Naming the file and the row, or that nothing can be said of the boxes.
     """
-    if layout not in _WRITERS:
-        raise ConfigError("--layout", repr(layout), f"one of {list(_WRITERS)}")
+    layouts = [one.name for one in BENCHMARKS.values() if one.takes_own]
+    if layout not in layouts:
+        raise ConfigError("--layout", repr(layout), f"one of {layouts}")
     if out.exists() and any(out.iterdir()):
         raise ConfigError("--out", f"{out} is not empty", "a new folder")
     files = annotation_files(sources)
     pictures = [p for p in read_pictures(files, names) if p.objects]
-    kinds = _WRITERS[layout](pictures, out)
+    kinds = _WRITERS[BENCHMARKS[layout].task](pictures, out)
     if not kinds:
         raise AnnotationError(
             str(sources[0]),
@@ -80,7 +81,7 @@ def write_own(
     return written
 
 
-def _write_rrsis_d(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
+def _write_referring(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
     """``rrsisd/`` and ``images/rrsisd/``: one JPEG a picture, one ref and mask an expression."""
     labels = sorted({item.label for picture in pictures for item in picture.objects})
     refs: list[dict[str, Any]] = []
@@ -136,7 +137,7 @@ def _ref(text: str, ref_id: int, image_id: int, file_name: str, category: int) -
     }
 
 
-def _write_rsvqa_lr(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
+def _write_vqa(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
     """``Images_LR/`` and the nine split files, of which train and val are empty."""
     rows: dict[str, list[dict[str, Any]]] = {part: [] for part in _PARTS}
     kinds: Counter[str] = Counter()
@@ -160,7 +161,8 @@ def _write_rsvqa_lr(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
     return dict(kinds)
 
 
-_WRITERS: Mapping[str, Callable[[Sequence[Picture], Path], dict[str, int]]] = {
-    "rrsis_d": _write_rrsis_d,
-    "rsvqa_lr": _write_rsvqa_lr,
+_WRITERS: Mapping[Task, Callable[[Sequence[Picture], Path], dict[str, int]]] = {
+    Task.REFERRING: _write_referring,
+    Task.VQA: _write_vqa,
 }
+"""By the task of a layout that takes own pictures; the files are those of its one benchmark."""

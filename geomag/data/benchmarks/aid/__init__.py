@@ -1,0 +1,1 @@
+"""AID: facts, reader and merger."""

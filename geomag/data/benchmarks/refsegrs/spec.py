@@ -1,0 +1,17 @@
+"""Facts of RefSegRS (protocols/referring#refsegrs-files)."""
+
+from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+
+SPEC = Benchmark(
+    name="refsegrs",
+    title="RefSegRS",
+    task=Task.REFERRING,
+    granularity=Granularity.PIXEL,
+    crops=True,
+    ablated=True,
+    image_px=512,
+    position=20,
+    licence="CC BY 4.0",
+    counts={"train": 2_172, "val": 431, "test": 1_817},
+    test_pictures={Split.TEST: 1_817},
+)

@@ -1,0 +1,1 @@
+"""RESISC45: facts, reader and merger."""

@@ -1,0 +1,1 @@
+"""RSVQA-HR: facts, reader and merger."""

@@ -1,0 +1,1 @@
+"""RSVQA-LR: facts, reader and merger."""

@@ -1,0 +1,16 @@
+"""Facts of RSVQA-LR (protocols/rsvqa#counts)."""
+
+from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+
+SPEC = Benchmark(
+    name="rsvqa_lr",
+    title="RSVQA-LR",
+    task=Task.VQA,
+    granularity=Granularity.REGION,
+    crops=True,
+    takes_own=True,
+    position=50,
+    licence="CC BY 4.0",
+    counts={"train": 57_223, "val": 10_005, "test": 10_004},
+    test_pictures={Split.TEST: 100},
+)

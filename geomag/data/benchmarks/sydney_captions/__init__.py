@@ -1,0 +1,1 @@
+"""Sydney-Captions: facts, reader and merger."""

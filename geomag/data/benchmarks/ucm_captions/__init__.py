@@ -1,0 +1,1 @@
+"""UCM-Captions: facts, reader and merger."""
