@@ -7,7 +7,7 @@ The base is made once. Then every variant of the profile is trained with the fir
 one with the best CIDEr on the validation split with all seeds, on full pictures (``plain``) and on
 those of 100 x 100 (``magcrop``, Eq 2). A training is a process of its own and leaves
 ``<name>.jsonl`` with its losses and ``<name>-val.jsonl`` and ``<name>-test.jsonl``, which
-`geomag score` rates, in ``results.tar``; the adapters of the best variant lie beside it. Code and
+`geomag score` rates, in ``results.tar``; the best variant's adapters lie beside it. Code and
 settings are those of ``geomag train base``, ``geomag train model`` and ``geomag predict``. Nothing
 is fetched.
 """
@@ -88,8 +88,8 @@ def train_and_answer(project: Path, name: str, profile: Profile, out: Path) -> N
             on_metrics=lambda step, means: print(json.dumps({"step": step, **means}), file=losses),
         )
     trained = time.monotonic()
-    with tarfile.open(out / f"{name}.tar", "w") as tar:
-        for part in ("adapter", "decoder"):
+    for part in ("adapter", "decoder"):
+        with tarfile.open(out / f"{name}-{part}.tar", "w") as tar:
             tar.add(own / "artifacts" / "models" / part, f"models/{part}")
     for split in (Split.VAL, Split.TEST):
         write_jsonl(out / f"{name}-{split.value}.jsonl", captions(own, profile, split))
@@ -190,18 +190,25 @@ def main() -> None:
     }
     best = max(on_val, key=lambda name: on_val[name])
     log(f"best on the validation split: {best}; {time.monotonic() - begun:.0f} s so far")
+    shutil.copy(work / f"{best}-plain-{first}-decoder.tar", given.out)  # captions train no decoder
+    bring_back(work, given.out, [f"{best}-plain-{first}"])
     rest = [("plain", seed) for seed in others] + [("magcrop", seed) for seed in given.seeds]
     side_by_side(
         project,
         {f"{best}-{arm}-{seed}": _of(variants[best], arm, seed) for arm, seed in rest},
         work,
     )
-    for seed in given.seeds:
-        shutil.copy(work / f"{best}-plain-{seed}.tar", given.out)
-    with tarfile.open(given.out / "results.tar", "w") as tar:
+    bring_back(work, given.out, [f"{best}-plain-{seed}" for seed in given.seeds])
+    log(f"all: {time.monotonic() - begun:.0f} s")
+
+
+def bring_back(work: Path, out: Path, names: list[str]) -> None:
+    """Leave in ``out`` what there is by now: all answers and losses, the adapters of ``names``."""
+    for name in names:
+        shutil.copy(work / f"{name}-adapter.tar", out)
+    with tarfile.open(out / "results.tar", "w") as tar:
         for path in sorted(work.glob("*.jsonl")):
             tar.add(path, path.name)
-    log(f"all: {time.monotonic() - begun:.0f} s")
 
 
 def _of(profile: Profile, arm: str, seed: int) -> Profile:
