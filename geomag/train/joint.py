@@ -69,22 +69,41 @@ class JointTraining:
         """Rows drawn by task shares, each with its questions."""
         return self._mixture.rows(update, size)
 
-    def losses(self, samples: Sequence[Drawn]) -> dict[str, Tensor]:
-        """CE on answers, BCE and Dice on masks, and the alignment where it is switched on."""
+    def losses(self, samples: Sequence[Drawn], update: Sequence[Drawn]) -> dict[str, Tensor]:
+        """CE on answers, BCE and Dice on masks, and the alignment where it is switched on.
+
+        Each is a mean over all that the update holds of its kind: an answer's token weighs the
+        same beside a long description and without one.
+        """
         config = self._config
+        whole = self._counts(update)
         passes = [self._read(part) for part in by_length(samples, self._length)]
-        losses = {"ce": _weighted([(p.ce, p.n_answer) for p in passes])}
+        losses = {"ce": _joined([(p.ce, p.n_answer) for p in passes], whole.answers)}
         total = config.ce * losses["ce"]
         ordered = [drawn for p in passes for drawn in p.samples]
         h_seg = torch.cat([p.h_seg for p in passes])
         if len(h_seg):
-            losses.update(self._mask_losses(ordered, h_seg))
+            losses.update(self._mask_losses(ordered, h_seg, whole))
             total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
             total = total + config.point * losses["point"]
         if config.alignment:
-            losses["alignment"] = _weighted([(p.alignment, p.n_aligned) for p in passes])
+            aligned = [(p.alignment, p.n_aligned) for p in passes]
+            losses["alignment"] = _joined(aligned, whole.aligned)
             total = total + config.alignment * losses["alignment"]
         return {"total": total, **losses}
+
+    def _counts(self, update: Sequence[Drawn]) -> "_Counts":
+        """What an update's means are taken over, known before anything is computed."""
+        lengths = [[len(turn.answer) for turn in self._turns(drawn)] for drawn in update]
+        by_kind = {"row": len(lengths), "answer": sum(map(len, lengths))}
+        by_kind["token"] = sum(map(sum, lengths))
+        points = torch.cat([drawn.sample.points for drawn in update])
+        return _Counts(
+            answers=by_kind[self._config.ce_mean],
+            masks=len(points),
+            points=int(torch.isfinite(points).all(1).sum()),
+            aligned=sum(_n_in_sight(drawn) for drawn in update),
+        )
 
     def _turns(self, drawn: Drawn) -> list[Turn]:
         return [self._ids.turn(one.prompt, one.answer) for one in drawn.asked]
@@ -119,7 +138,9 @@ class JointTraining:
             n_aligned,
         )
 
-    def _mask_losses(self, samples: Sequence[Drawn], h_seg: Tensor) -> dict[str, Tensor]:
+    def _mask_losses(
+        self, samples: Sequence[Drawn], h_seg: Tensor, whole: "_Counts"
+    ) -> dict[str, Tensor]:
         """Losses of the targets of ``samples`` in order; ``h_seg`` is ``[K, N, D]``."""
         device = h_seg.device
         owners = [i for i, d in enumerate(samples) for _ in range(len(d.sample.truth))]
@@ -133,12 +154,12 @@ class JointTraining:
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
         points = torch.cat([d.sample.points for d in samples if len(d.sample.truth)]).to(device)
         return {
-            "bce": bce_loss(logits, truth),
-            "dice": dice_loss(logits, truth),
-            "point": self._point_loss(prompts[:, 0], points),
+            "bce": _joined([(bce_loss(logits, truth), len(truth))], whole.masks),
+            "dice": _joined([(dice_loss(logits, truth), len(truth))], whole.masks),
+            "point": _joined([self._point_loss(prompts[:, 0], points)], whole.points),
         }
 
-    def _point_loss(self, prompts: Tensor, points: Tensor) -> Tensor:
+    def _point_loss(self, prompts: Tensor, points: Tensor) -> tuple[Tensor, int]:
         """How far the fused [SEG] embedding is from SAM2's own code of a click on the target.
 
         Ours, not the paper's: SAM2's decoder understands clicks already, so the projection can
@@ -146,10 +167,10 @@ class JointTraining:
         """
         seen = torch.isfinite(points).all(1)
         if not self._config.point or not bool(seen.any()):
-            return prompts.new_zeros(())
+            return prompts.new_zeros(()), 0
         with torch.no_grad():
             wanted = self._model.sam.point_prompts(points[seen])[:, 0]
-        return F.mse_loss(prompts[seen], wanted)
+        return F.mse_loss(prompts[seen], wanted), int(seen.sum())
 
     def _alignment(
         self,
@@ -185,6 +206,19 @@ class JointTraining:
 
 
 @dataclass(frozen=True, slots=True)
+class _Counts:
+    """Of a whole update."""
+
+    answers: int
+    """Tokens, answers or rows, as ``train.ce_mean`` says."""
+    masks: int
+    points: int
+    """Masks of which SAM2 sees something."""
+    aligned: int
+    """Targets that the attention is aligned with."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Pass:
     """What one forward pass over part of an update gives."""
 
@@ -216,7 +250,18 @@ def by_length(samples: Sequence[T], length: Callable[[T], int]) -> list[list[T]]
     return [part for part in (ordered[:cut], ordered[cut:]) if part]
 
 
-def _weighted(means: Sequence[tuple[Tensor, int]]) -> Tensor:
-    """Mean of all from the means of parts and their counts; 0 if they are empty."""
-    total = sum(count for _, count in means)
+def _joined(means: Sequence[tuple[Tensor, int]], total: int) -> Tensor:
+    """What the means of parts, each with its count, add to a mean over ``total``."""
     return torch.stack([mean * count for mean, count in means]).sum() / max(1, total)
+
+
+def _n_in_sight(drawn: Drawn) -> int:
+    """Targets of a row that its visual tokens show something of."""
+    sample = drawn.sample
+    if len(sample.truth):
+        cells = sample.cells
+    elif sample.task is Task.ROC:
+        cells = sample.cells[[one.index for one in drawn.asked]]
+    else:
+        return 0
+    return int((cells.sum(1) > 0).sum())

@@ -54,9 +54,24 @@ class Job(Protocol):
         """The samples of an update, a function of the update's number alone."""
         ...
 
-    def losses(self, samples: Sequence[Any]) -> dict[str, Tensor]:
-        """Named losses; ``total`` is what is minimised."""
+    def losses(self, samples: Sequence[Any], update: Sequence[Any]) -> dict[str, Tensor]:
+        """What some samples of an update add to its named losses; ``total`` is minimised.
+
+        The parts of an update add up to the losses of the whole, so what is minimised does not
+        depend on how it is cut into micro-batches.
+        """
         ...
+
+
+def part_of(
+    losses: dict[str, Tensor], samples: Sequence[Any], update: Sequence[Any]
+) -> dict[str, Tensor]:
+    """Means over ``samples`` that weigh alike, as their part of the means over the update.
+
+    >>> part_of({"total": torch.tensor(3.0)}, ["a"], ["a", "b"])
+    {'total': tensor(1.5000)}
+    """
+    return {name: value * (len(samples) / len(update)) for name, value in losses.items()}
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the state is saved
@@ -157,12 +172,13 @@ def train(
 
 
 def _losses_of(job: Job, settings: LoopSettings) -> Callable[[int, int], dict[str, Tensor]]:
-    """Losses of a micro-batch, a function of (update, index) and the weights."""
+    """What a micro-batch adds to an update's losses, a function of (update, index) and weights."""
     size = settings.micro_batch
 
     def losses(update: int, index: int) -> dict[str, Tensor]:
         torch.manual_seed(seed_of(settings.seed, "update", update, index))
-        return job.losses(job.batch(update, settings.batch)[index * size :][:size])
+        samples = job.batch(update, settings.batch)
+        return job.losses(samples[index * size :][:size], samples)
 
     return losses
 

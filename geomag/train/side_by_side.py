@@ -27,7 +27,7 @@ from geomag.errors import GeoMagError
 T = TypeVar("T")
 R = TypeVar("R")
 Losses = Callable[[int, int], dict[str, Tensor]]
-"""(update, index of the micro-batch) to its named losses; ``total`` is what is minimised."""
+"""(update, index of the micro-batch) to its part of each named loss; ``total`` is minimised."""
 Values = dict[str, float]
 _Part = tuple[Values, list[Tensor | None]]
 """Of a micro-batch: its losses, and the gradient of each parameter that has one."""
@@ -45,10 +45,10 @@ def processes_for(n_micro: int, device: torch.device) -> int:
 def gradients(
     losses: Losses, parameters: Sequence[Tensor], *, n_micro: int, processes: int
 ) -> Iterator[Callable[[int], Values]]:
-    """Give a function of an update that leaves the mean gradient in ``.grad`` and returns losses.
+    """Give a function of an update that leaves its gradient in ``.grad`` and returns its losses.
 
     Args:
-        losses: A function of its arguments and the parameters alone.
+        losses: A function of its arguments and the parameters alone; the micro-batches add up.
         parameters: Put into shared memory where there are helpers; to be changed in place only.
         n_micro: Micro-batches of an update.
         processes: This one and its helpers; at most ``n_micro`` are used.
@@ -156,7 +156,7 @@ def _start(
     for number in range(1, n_helpers + 1):
         indices = range(number, n_micro, n_helpers + 1)
         grads = [[torch.zeros_like(p).share_memory_() for p in parameters] for _ in indices]
-        help_out = partial(_help, losses, parameters, indices, grads, n_micro)
+        help_out = partial(_help, losses, parameters, indices, grads)
         forked = _fork([helper.forked for helper in helpers], help_out)
         helpers.append(_Helper(forked, indices, grads))
     return helpers
@@ -167,14 +167,13 @@ def _help(
     parameters: Sequence[Tensor],
     indices: range,
     grads: list[list[Tensor]],
-    n_micro: int,
     pipe: Connection,
 ) -> None:
     """A helper's life: an update's number in, losses and which gradients there are out."""
     while True:
         update = pipe.recv()
         said = [
-            _micro(losses, parameters, update, index, n_micro, into)
+            _micro(losses, parameters, update, index, into)
             for index, into in zip(indices, grads, strict=True)
         ]
         pipe.send(said)
@@ -185,12 +184,11 @@ def _micro(
     parameters: Sequence[Tensor],
     update: int,
     index: int,
-    n_micro: int,
     into: list[Tensor],
 ) -> tuple[Values, list[bool]]:
     for parameter in parameters:
         parameter.grad = None
-    values = _backward(losses, update, index, n_micro)
+    values = _backward(losses, update, index)
     for parameter, place in zip(parameters, into, strict=True):
         if parameter.grad is not None:
             place.copy_(parameter.grad)
@@ -208,7 +206,7 @@ def _side_by_side(
         helper.forked.pipe.send(update)
     parts: dict[int, _Part] = {}
     for index in range(0, n_micro, len(helpers) + 1):
-        values = _backward(losses, update, index, n_micro)
+        values = _backward(losses, update, index)
         parts[index] = values, [parameter.grad for parameter in parameters]
         for parameter in parameters:
             parameter.grad = None
@@ -259,14 +257,14 @@ def _heard(forked: _Forked) -> Any:
 def _one_after_another(losses: Losses, update: int, n_micro: int) -> Values:
     total: Values = {}
     for index in range(n_micro):
-        _add(total, _backward(losses, update, index, n_micro))
+        _add(total, _backward(losses, update, index))
     return total
 
 
-def _backward(losses: Losses, update: int, index: int, n_micro: int) -> Values:
+def _backward(losses: Losses, update: int, index: int) -> Values:
     found = losses(update, index)
-    (found["total"] / n_micro).backward()  # type: ignore[no-untyped-call]
-    return {name: float(value.detach()) / n_micro for name, value in found.items()}
+    found["total"].backward()  # type: ignore[no-untyped-call]
+    return {name: float(value.detach()) for name, value in found.items()}
 
 
 def _add(total: Values, values: Values) -> None:

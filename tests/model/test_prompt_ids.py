@@ -99,7 +99,8 @@ def test_prediction_probe_and_training_read_the_same_beginning(model):
     samples = {"rsvqa_lr": list(prepare(model, [((record,), look)]))}
     job = JointTraining(model, samples, model.profile.train)
     with first_readings(model.vlm) as seen:
-        job.losses(job.batch(0, 4))
+        batch = job.batch(0, 4)
+        job.losses(batch, batch)
     assert all(seen), "training"
 
 

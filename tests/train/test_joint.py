@@ -139,7 +139,7 @@ def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
     together = [d for d in job.batch(0, 12) if len(d.asked) in (2, 3)]
     assert {d.sample.task for d in together} == {Task.VQA, Task.ROC}
     apart = [Drawn(d.sample, (one,)) for d in together for one in d.asked]
-    one, other = job.losses(together), job.losses(apart)
+    one, other = job.losses(together, together), job.losses(apart, apart)
     assert set(one) == {"total", "ce", "alignment"}
     for name, value in one.items():
         assert value.item() == pytest.approx(other[name].item(), rel=1e-4), name
@@ -185,7 +185,7 @@ def test_losses_of_a_batch_do_not_depend_on_its_order():
     job = JointTraining(model, samples(model), model.profile.train)
     drawn = job.batch(0, 12)
     assert {d.sample.task for d in drawn} >= {Task.REFERRING, Task.VQA}
-    first, second = job.losses(drawn), job.losses(drawn[::-1])
+    first, second = job.losses(drawn, drawn), job.losses(drawn[::-1], drawn)
     for name in ("ce", "bce", "dice", "alignment", "point"):
         assert first[name].item() == pytest.approx(second[name].item(), rel=1e-4), name
 
@@ -195,9 +195,9 @@ def test_reading_in_parts_of_like_length_changes_no_loss(monkeypatch):
     job = JointTraining(model, samples(model), model.profile.train)
     drawn = job.batch(0, 12)
     assert len(joint.by_length(drawn, job._length)) == 2
-    in_parts = job.losses(drawn)
+    in_parts = job.losses(drawn, drawn)
     monkeypatch.setattr(joint, "by_length", lambda all_of_them, _: [list(all_of_them)])
-    at_once = job.losses(drawn)
+    at_once = job.losses(drawn, drawn)
     for name, value in at_once.items():
         assert in_parts[name].item() == pytest.approx(value.item(), rel=1e-4), name
 

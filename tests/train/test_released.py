@@ -50,7 +50,8 @@ def test_the_language_model_looks_at_what_a_question_names(base):
     profile, vlm, _ = base
     unseen = scenes(24, vlm_px=profile.vlm.image_px, encoder_px=48)
     lessons = Lessons(vlm, unseen, alignment=1.0, seed=1)
-    found = lessons.losses(lessons.batch(0, 24))
+    batch = lessons.batch(0, 24)
+    found = lessons.losses(batch, batch)
     assert float(found["alignment"]) < 1.0  # untrained: above 3
     assert float(found["place"]) < 0.8  # four times the mean square of sines and cosines
 
@@ -60,7 +61,8 @@ def test_the_decoder_draws_what_a_click_lies_on(base):
     profile, _, sam = base
     unseen = scenes(24, vlm_px=32, encoder_px=profile.encoder.image_px)
     clicks = PointSegmentation(sam, [s.segmentation for s in unseen], seed=1)
-    found = clicks.losses(clicks.batch(0, 16))
+    batch = clicks.batch(0, 16)
+    found = clicks.losses(batch, batch)
     assert float(found["dice"]) < 0.4  # untrained: 0.9
 
 

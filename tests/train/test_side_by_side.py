@@ -2,17 +2,21 @@
 
 import os
 import signal
+from dataclasses import replace
 from multiprocessing import active_children as children
 
 import pytest
 import torch
 
 from geomag.errors import ImageError
+from geomag.model.look import plain_look
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, Stopped, train
+from geomag.train.mixture import Mixture
+from geomag.train.samples import prepare
 from geomag.train.side_by_side import forked_map, gradients, processes_for
 from tests.model.whole import tiny_geomag
-from tests.train.test_joint import samples
+from tests.train.test_joint import IMAGE, RECORDS, samples
 from tests.train.test_loop import Line, run, stop_after
 
 
@@ -47,6 +51,42 @@ def test_the_joint_training_gives_the_same_bits(tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("mean", ["token", "answer", "row"])
+def test_the_gradient_of_an_update_does_not_depend_on_its_micro_batches(mean, processes):
+    """Among twenty rows is one long description with its masks, in one of the micro-batches."""
+    model = tiny_geomag()
+    config = replace(model.profile.train, ce_mean=mean, turns=2, alignment=1.0, point=0.5)
+    few = {name: rows for name, rows in samples(model).items() if name != "geopixeld"}
+    job = JointTraining(model, few, config)
+    described = Mixture({"geopixeld": [description(model)]}, config, model.profile.prompt, n_seg=3)
+    rows = [*job.batch(0, 19), *described.rows(0, 1)]
+    parameters = list(job.parameters().values())
+    found, gradient = {}, {}
+    for size in (20, 10, 5, 1):
+
+        def losses(_update, index, size=size):
+            return job.losses(rows[index * size :][:size], rows)
+
+        for parameter in parameters:
+            parameter.grad = None
+        with gradients(losses, parameters, n_micro=20 // size, processes=processes) as backward:
+            found[size] = backward(0)
+        assert all(p.grad is not None for p in parameters[:1])
+        gradient[size] = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+    for size in (10, 5, 1):
+        assert found[size] == pytest.approx(found[20], rel=1e-4)
+        apart = (gradient[size] - gradient[20]).norm() / gradient[20].norm()
+        assert apart < 1e-4, (mean, size)
+
+
+def description(model):
+    said = "There are <p> two ships </p> [SEG] beside <p> a dam </p> [SEG]. " * 8
+    long = replace(RECORDS["geopixeld"], text=said, masks=RECORDS["geopixeld"].masks * 8)
+    (sample,) = prepare(model, [((long,), plain_look(IMAGE, model.profile))])
+    return sample
+
+
 def test_a_parameter_without_a_gradient_keeps_none():
     used, idle = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
 
@@ -55,8 +95,8 @@ def test_a_parameter_without_a_gradient_keeps_none():
 
     with gradients(losses, [used, idle], n_micro=2, processes=2) as backward:
         values = backward(3)
-    assert values == {"total": 7.0}  # the mean of 2 * 3 and 2 * 4
-    assert used.grad.tolist() == [3.5, 3.5]
+    assert values == {"total": 14.0}  # 2 * 3 and 2 * 4
+    assert used.grad.tolist() == [7.0, 7.0]
     assert idle.grad is None
 
 

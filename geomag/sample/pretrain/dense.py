@@ -17,6 +17,7 @@ from geomag.sample.draw.categories import DIOR, LAND_USE
 from geomag.sample.draw.places import PLACE_KINDS
 from geomag.sample.draw.scene import Scene
 from geomag.seeds import generator
+from geomag.train.loop import part_of
 
 CATEGORIES = tuple(dict.fromkeys((*DIOR, *LAND_USE)))
 COLOURS = ("red", "blue", "yellow", "white", "green", "orange", "black", "grey")
@@ -134,7 +135,7 @@ class DensePretraining:
         rng = generator(self._seed, "dense", update)
         return [int(i) for i in rng.integers(0, len(self._images), size)]
 
-    def losses(self, samples: Sequence[int]) -> dict[str, Tensor]:
+    def losses(self, samples: Sequence[int], update: Sequence[int]) -> dict[str, Tensor]:
         """What is in each cell, where each label is found, object centres, the kind of place."""
         pixels = torch.from_numpy(np.stack([self._images[i] for i in samples])).permute(0, 3, 1, 2)
         labels = [self._labels[i] for i in samples]
@@ -162,7 +163,7 @@ class DensePretraining:
         if self._words is not None:
             losses["code"] = self._code_loss(maps[-1])
             total = total + losses["code"]
-        return {"total": total, **losses}
+        return part_of({"total": total, **losses}, samples, update)
 
     def _code_loss(self, features: Tensor) -> Tensor:
         """How far patches are from saying where they stand."""

@@ -15,6 +15,7 @@ from geomag.model.vlm import Vlm
 from geomag.sample.pretrain.dense import LABELS, code_reader, place_code, read_code
 from geomag.sample.pretrain.scenes import BaseScene, Lesson
 from geomag.seeds import generator
+from geomag.train.loop import part_of
 
 N_GLIMPSED, PATCHES = 4, 8
 
@@ -89,14 +90,14 @@ class Reading:
         rng = generator(self._seed, "reading", update)
         return [self._lessons[i] for i in rng.integers(0, len(self._lessons), size)]
 
-    def losses(self, samples: Sequence[Lesson]) -> dict[str, Tensor]:
+    def losses(self, samples: Sequence[Lesson], update: Sequence[Lesson]) -> dict[str, Tensor]:
         """Names and places read off the last prompt position below the last layer."""
         prompts = [self._vlm.prompt_ids(lesson.prompt) for lesson in samples]
         packed = self._vlm.pack(prompts, self._glimpses(len(samples)))
         with self._vlm.last_layer_input() as caught:
             self._vlm.states(packed)
         gathered = self._gather(caught["x"][:, -1], samples)
-        return {"total": gathered, "gather": gathered}
+        return part_of({"total": gathered, "gather": gathered}, samples, update)
 
     @torch.no_grad()
     def _glimpses(self, n: int) -> list[Tensor]:

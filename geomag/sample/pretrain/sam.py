@@ -15,6 +15,7 @@ from torch import Tensor
 from geomag.model.pixel_decoder import PixelDecoder
 from geomag.model.sam2_parts import Sam2Parts, normalise
 from geomag.seeds import generator
+from geomag.train.loop import part_of
 from geomag.train.losses import bce_loss, dice_loss
 
 POINTS_PER_IMAGE = 3
@@ -86,7 +87,7 @@ class PointSegmentation:
             chosen.append(Clicked(int(index), objects, np.asarray(points, dtype=np.float32)))
         return chosen
 
-    def losses(self, samples: Sequence[Clicked]) -> dict[str, Tensor]:
+    def losses(self, samples: Sequence[Clicked], update: Sequence[Clicked]) -> dict[str, Tensor]:
         """BCE and Dice at half the input side."""
         chosen = [sample.scene for sample in samples]
         features = [level[chosen] for level in self._frozen()]
@@ -99,7 +100,8 @@ class PointSegmentation:
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
         bce = bce_loss(logits, truth, positive_weight=POSITIVE_WEIGHT)
         dice = dice_loss(logits, truth)
-        return {"total": bce + 2.0 * dice, "bce": bce, "dice": dice}
+        losses = {"total": bce + 2.0 * dice, "bce": bce, "dice": dice}
+        return part_of(losses, samples, update)
 
     @torch.no_grad()
     def _frozen(self) -> list[Tensor]:

@@ -23,6 +23,7 @@ from geomag.sample.pretrain.reading import Gather
 from geomag.sample.pretrain.scenes import BaseScene, Lesson
 from geomag.seeds import generator
 from geomag.train.alignment import cell_targets, row_attention
+from geomag.train.loop import part_of
 from geomag.train.losses import alignment_loss, answer_loss
 
 TURNS = 5
@@ -98,7 +99,7 @@ class Lessons:
         """Whether a lesson without a target is taught to look away from the image."""
         return False
 
-    def losses(self, samples: Sequence[Row]) -> dict[str, Tensor]:
+    def losses(self, samples: Sequence[Row], update: Sequence[Row]) -> dict[str, Tensor]:
         """Answer cross-entropy, plus the alignment where a lesson has a target."""
         visual, boxes = self._views(samples)
         turns = [[self._ids.turn(x.prompt, x.answer) for x in row.lessons] for row in samples]
@@ -107,7 +108,7 @@ class Lessons:
             states = self._vlm.states(together.packed)
         ce = answer_loss(self._vlm.lm_head, states, together.packed, mean=self.ce_mean)
         if not self._alignment:
-            return {"total": ce, "ce": ce}
+            return part_of({"total": ce, "ce": ce}, samples, update)
         attention = row_attention(
             self._vlm.language_model.layers[-1], caught, together.last_prompt, together.packed.mask
         )
@@ -130,13 +131,8 @@ class Lessons:
             [(samples[r].scene, lesson) for r, lesson in lessons],
         )
         total = ce + self._alignment * (aligned + gathered + found)
-        return {
-            "total": total,
-            "ce": ce,
-            "alignment": aligned,
-            "gather": gathered,
-            "place": found,
-        }
+        losses = {"total": total, "ce": ce, "alignment": aligned}
+        return part_of({**losses, "gather": gathered, "place": found}, samples, update)
 
     def _place_loss(self, states: Tensor, lessons: Sequence[tuple[BaseScene, Lesson]]) -> Tensor:
         """Whether the row that looked at one object says where it stands.

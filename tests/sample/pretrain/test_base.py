@@ -133,7 +133,8 @@ def test_a_few_updates_lower_the_loss(scenes, job):
     optimizer = torch.optim.AdamW(parameters.values(), lr=3e-3)
     losses = []
     for _ in range(12):
-        loss = made.losses(made.batch(0, 6))["total"]
+        batch = made.batch(0, 6)
+        loss = made.losses(batch, batch)["total"]
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
