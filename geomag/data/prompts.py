@@ -217,17 +217,6 @@ def training_prompt(
     return chosen.format(x=subject(record, classes=classes, decimals=decimals))
 
 
-def probe_prompt(record: Record, wording: ProbePrompt = "task") -> str:
-    """What the Eq 4 probe asks about one record, unframed.
-
-    The wordings differ for referring tasks only; the others ask for a few words as they are.
-    """
-    task = evaluation_prompt(record)
-    if record.task is not Task.REFERRING:
-        return task
-    return PROBE[wording].format(task=task, x=subject(record))
-
-
 def answer_of(record: Record, *, n_seg: int, choice: int = 0) -> str:
     """The text that training teaches for one record.
 

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image, read_each_once
-from geomag.data.prompts import probe_prompt
 from geomag.data.selection import probed_records
-from geomag.inference.probing import Probed, heat_cache, probe_all
+from geomag.inference.probing import Probed, heat_cache, heat_facts, probe_all
+from geomag.inference.prompt import record_prompt
 from geomag.magcrop.crops import Heat, write_heat
-from geomag.manifest import publish, sealed
+from geomag.manifest import publish
 from geomag.model.weights import load_base
 
 AT_A_TIME = 128
@@ -40,7 +39,7 @@ def make_crops(
     base = artifacts / "models" / "base"
     vlm, _ = load_base(base, profile)
     path = artifacts / "records" / benchmark / "records.jsonl"
-    settings = BENCHMARKS[benchmark]
+    settings, words = BENCHMARKS[benchmark], profile.prompt
     records = by_image(probed_records(settings, path, profile))
     out = artifacts / "crops" / benchmark
     cache = heat_cache(work / "heat", artifacts / "models", profile)
@@ -48,7 +47,7 @@ def make_crops(
     for start in range(0, len(records), AT_A_TIME):
         part = records[start : start + AT_A_TIME]
         queries = [
-            Probed(image, probe_prompt(record, profile.prompt.probe), settings.granularity)
+            Probed(image, record_prompt(record, words).probe(words.probe), settings.granularity)
             for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
         ]
         heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile, cache), strict=True))
@@ -57,9 +56,6 @@ def make_crops(
         write_heat(
             folder,
             heat,
-            facts={
-                "base": sealed(base)["digest"],
-                "magcrop": profile_digest(profile, "magcrop", "prompt", "vlm"),
-            },
+            facts=heat_facts(artifacts / "models", profile),
         )
     return len(records)

@@ -1,6 +1,6 @@
 """Predictions of one arm on a benchmark's test records, as JSON Lines that `geomag score` rates."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,11 @@ from geomag.data.records import Record, read_records
 from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
 from geomag.inference.pipeline import Outcome, Pipeline, Question
 from geomag.inference.probes import WindowProposal
+from geomag.inference.probing import heat_facts
 from geomag.inference.prompt import record_prompt
 from geomag.io import write_jsonl
 from geomag.magcrop.compose import RgbImage
-from geomag.magcrop.crops import read_heat
+from geomag.magcrop.crops import Heat, HeatStore
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.vision import MEAN
 
@@ -49,7 +50,11 @@ class Predictor:
         self.pipeline = Pipeline.load(artifacts / "models", profile, heat=source.heat)
         stored = artifacts / "crops" / source.benchmark
         is_probed = arm == "magcrop" and self.benchmark.crops and source.is_line
-        self.heat = read_heat(stored) if is_probed and stored.is_dir() else {}
+        self.heat: Mapping[str, Heat] = {}
+        if is_probed and stored.is_dir():
+            facts = heat_facts(artifacts / "models", profile)
+            del facts["windows"]  # the pipeline probes other windows than the stored ones anew
+            self.heat = HeatStore(stored, facts)
 
     def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         """Rows in order of the records, batch by batch."""

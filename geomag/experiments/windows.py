@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from geomag.config import Profile, override
 from geomag.data.benchmarks import BENCHMARKS, Granularity, Task
 from geomag.data.by_image import by_image, read_each_once
-from geomag.data.prompts import evaluation_prompt, probe_prompt
 from geomag.data.records import Record
 from geomag.evaluate.predict import crop_quality
 from geomag.experiments.pool import paired, per_record
@@ -32,6 +31,7 @@ from geomag.inference.probes import (
     RandomProbe,
     WindowProbe,
 )
+from geomag.inference.prompt import record_prompt
 from geomag.inference.selection import resolve_answers
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.segmentation import overlap
@@ -133,16 +133,18 @@ def wanted_of(
     records: Sequence[Record], root: Path, profile: Profile, granularity: Granularity
 ) -> list[ProbeRequest]:
     """What a probe is asked about each record, in the profile's words."""
-    words = profile.prompt
+    prompts = [record_prompt(record, profile.prompt) for record in records]
     return [
         ProbeRequest(
             image=image,
-            prompt=evaluation_prompt(record, scene=words.scene, decimals=words.box_decimals),
-            probe_prompt=probe_prompt(record, words.probe),
+            prompt=prompt.text,
+            probe_prompt=prompt.probe(profile.prompt.probe),
             granularity=granularity,
             truth=decode_mask(union_of(record.masks)) if record.masks else None,
         )
-        for image, record in zip(read_each_once(root, records), records, strict=True)
+        for image, record, prompt in zip(
+            read_each_once(root, records), records, prompts, strict=True
+        )
     ]
 
 

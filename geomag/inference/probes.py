@@ -14,7 +14,7 @@ import numpy as np
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import BoolMask, PixelBox
-from geomag.inference.probing import Probed, probe_all, window_rule
+from geomag.inference.probing import Probed, probe_all, window_rule, with_second
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, windows
 from geomag.magcrop.heat_cache import HeatCache
@@ -72,18 +72,27 @@ class AttentionProbe:
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Windows from stored maps, or from maps probed now."""
         profile = self._model.profile
-        new = [w for w in wanted if w.heat is None]
-        queries = [Probed(w.image, w.probe_prompt, w.granularity) for w in new]
-        maps = probe_all(self._model.vlm, queries, profile, self._cache)
         rule, found = window_rule(profile), []
-        for one in wanted:
-            heat = next(maps) if one.heat is None else one.heat
+        for one, heat in zip(wanted, self._maps(wanted), strict=True):
             height, width = one.image.shape[:2]
             size = {"width": width, "height": height}
             share = select_window(heat.first, rule=rule, **size).share
             boxes = windows(heat, rule=rule, **size)
             found.append(WindowProposal(boxes=boxes, confidence=share, heat=heat))
         return found
+
+    def _maps(self, wanted: Sequence[ProbeRequest]) -> list[Heat]:
+        """Of each question: stored ones with the second map of the window found now."""
+        vlm, profile = self._model.vlm, self._model.profile
+        queries = [Probed(w.image, w.probe_prompt, w.granularity) for w in wanted]
+        stored = [i for i, w in enumerate(wanted) if w.heat is not None]
+        new = [i for i, w in enumerate(wanted) if w.heat is None]
+        known = [heat for w in wanted if (heat := w.heat) is not None]
+        asked = [queries[i] for i in stored]
+        maps = dict(zip(stored, with_second(vlm, asked, known, profile, self._cache), strict=True))
+        probed = probe_all(vlm, [queries[i] for i in new], profile, self._cache)
+        maps.update(zip(new, probed, strict=True))
+        return [maps[i] for i in range(len(wanted))]
 
 
 class MaskProbe:

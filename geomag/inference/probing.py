@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
 from geomag.data.prompts import frame
 from geomag.geometry import PixelBox
-from geomag.io import file_digest
+from geomag.io import file_digest, value_digest
 from geomag.magcrop.compose import RgbImage, crop
 from geomag.magcrop.crops import Heat, first_window
 from geomag.magcrop.heat_cache import HeatCache, Map
@@ -59,6 +59,25 @@ def heat_cache(folder: Path, models: Path, profile: Profile) -> HeatCache:
     return HeatCache(folder, {"weights": weights, "probe": asked, "code": code})
 
 
+def heat_facts(models: Path, profile: Profile) -> dict[str, str]:
+    """Digests of what a record's maps are made from, as the crops stage stores them.
+
+    Returns:
+        ``base``: weights; ``probe``: what decides the first map beside them; ``windows``: the rule
+        that decides what the second map is of.
+    """
+    settings, vlm, words = profile.magcrop, profile.vlm, profile.prompt
+    large = [settings.large_px, settings.large_probe, settings.tile_px]
+    asked = [settings.layer, settings.loss, settings.weights, settings.probe_px]
+    seen = [vlm.image_px, vlm.patch_px, vlm.dtype]
+    said = [words.probe, words.scene, words.box_decimals]
+    return {
+        "base": str(sealed(models / "base")["digest"]),
+        "probe": value_digest([asked, large, seen, said]),
+        "windows": value_digest(asdict(window_rule(profile))),
+    }
+
+
 def probe_all(
     vlm: Vlm, queries: Sequence[Probed], profile: Profile, cache: HeatCache | None = None
 ) -> Iterator[Heat]:
@@ -66,24 +85,39 @@ def probe_all(
 
     Queries in a row that share an image (the same array) share its reading.
     """
-    rule = window_rule(profile)
     for start in range(0, len(queries), AT_ONCE):
         part = queries[start : start + AT_ONCE]
-        first = _first_maps(vlm, part, profile, cache)
-        nested: dict[int, RgbImage] = {}
+        first = [Heat(one) for one in _first_maps(vlm, part, profile, cache)]
+        yield from with_second(vlm, part, first, profile, cache)
+
+
+def with_second(
+    vlm: Vlm,
+    queries: Sequence[Probed],
+    heat: Sequence[Heat],
+    profile: Profile,
+    cache: HeatCache | None = None,
+) -> Iterator[Heat]:
+    """Known first maps with the second ones that these settings ask for, in order and in batches.
+
+    A pixel-level query has a second map, of its own C_1; one that is known stays where it is of
+    that window, and is probed again where it is not (another window rule has stored it).
+    """
+    rule = window_rule(profile)
+    for start in range(0, len(queries), AT_ONCE):
+        part, known = queries[start : start + AT_ONCE], heat[start : start + AT_ONCE]
+        outer: dict[int, PixelBox] = {}
         for index, query in enumerate(part):
-            if query.granularity is not Granularity.PIXEL:
-                continue
             height, width = query.image.shape[:2]
-            outer = first_window(Heat(first[index]), width=width, height=height, rule=rule)
-            if outer is not None:
-                nested[index] = crop(query.image, outer.box)
-        crops = [(image, part[i].prompt) for i, image in nested.items()]
-        inner = _maps_once(vlm, crops, profile, cache)
-        second = dict(zip(nested, inner, strict=True))
-        for index in range(len(part)):
-            found = second.get(index)
-            yield Heat(first[index], None if found is None else found.numpy())
+            window = first_window(known[index], width=width, height=height, rule=rule)
+            if query.granularity is Granularity.PIXEL and window is not None:
+                outer[index] = window.box
+        asked = [index for index, box in outer.items() if known[index].box != box]
+        crops = [(crop(part[i].image, outer[i]), part[i].prompt) for i in asked]
+        probed = zip(asked, _maps_once(vlm, crops, profile, cache).numpy(), strict=True)
+        second = {i: known[i].second for i in outer} | dict(probed)
+        for index, one in enumerate(known):
+            yield Heat(one.first, second.get(index), outer.get(index))
 
 
 def _first_maps(

@@ -19,8 +19,9 @@ from geomag.data.benchmarks import (
 from geomag.data.by_image import image_parts
 from geomag.data.records import Record
 from geomag.data.selection import looks_through_eq4, training_records
+from geomag.inference.probing import heat_facts
 from geomag.io import file_digest, value_digest
-from geomag.magcrop.crops import Heat, read_heat
+from geomag.magcrop.crops import Heat, HeatStore
 from geomag.manifest import sealed
 from geomag.model.assemble import save_trained, untrained
 from geomag.model.footprint import footprint
@@ -135,6 +136,7 @@ def all_samples(
         for benchmark in chosen_benchmarks(profile.benchmarks)
         if benchmark.trains
     }
+    heat = {name: stored_heat(BENCHMARKS[name], profile, artifacts) for name in records}
     parts = [
         (name, part) for name, rows in records.items() for part in image_parts(rows, AT_A_TIME)
     ]
@@ -142,7 +144,7 @@ def all_samples(
     def make(part: tuple[str, list[Record]]) -> list[Sample]:
         name, rows = part
         benchmark = BENCHMARKS[name]
-        seen = training_looks(benchmark, rows, profile, data=data, artifacts=artifacts)
+        seen = training_looks(benchmark, rows, profile, data=data, heat=heat[name])
         return list(prepare(model, seen))
 
     made = zip(
@@ -157,15 +159,31 @@ def all_samples(
     return samples
 
 
+def stored_heat(benchmark: Benchmark, profile: Profile, artifacts: Path) -> Mapping[str, Heat]:
+    """Maps that training looks through, which these weights and settings must have made."""
+    if not benchmark.crops or not looks_through_eq4(profile):
+        return {}
+    facts = heat_facts(artifacts / "models", profile)
+    return HeatStore(artifacts / "crops" / benchmark.name, facts)
+
+
 def training_looks(
     benchmark: Benchmark,
     records: list[Record],
     profile: Profile,
     *,
     data: Path,
-    artifacts: Path,
+    heat: Mapping[str, Heat],
 ) -> Iterator[Seen]:
-    """Training records as they are seen: whole, through the probe's windows, or as `drawn`."""
+    """Training records as they are seen: whole, through the probe's windows, or as `drawn`.
+
+    Args:
+        benchmark: Of all of them.
+        records: Those of an image in a row.
+        profile: Arm, windows, view and sides.
+        data: Folder of the benchmarks.
+        heat: `stored_heat`.
+    """
     level, root = benchmark.granularity, data / benchmark.name
     whole = zip(
         records,
@@ -180,9 +198,6 @@ def training_looks(
         return asked_together(chain(whole, drawn))
     if is_drawn and not looks_through_eq4(profile):
         return asked_together(whole)
-    heat: dict[str, Heat] = {}
-    if benchmark.crops and looks_through_eq4(profile):
-        heat = read_heat(artifacts / "crops" / benchmark.name, ids=[r.id for r in records])
     looks = record_looks(records, root=root, heat=heat, granularity=level, profile=profile)
     found = zip(records, looks, strict=True)
     return asked_together(chain(whole, found) if is_drawn else found)

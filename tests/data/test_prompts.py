@@ -123,14 +123,3 @@ def test_answers_write_each_target_as_a_group():
     )
     caption = record(Task.CAPTION, answers=("first", "second"))
     assert prompts.answer_of(caption, n_seg=3, choice=1) == "second"
-
-
-def test_the_probe_asks_where_only_of_what_is_to_be_found():
-    ship = record(Task.REFERRING, "red ship")
-    assert prompts.probe_prompt(ship, "where").startswith("Where is red ship")
-    assert prompts.probe_prompt(ship, "short") == (
-        "Mark red ship in this image with a mask. Answer with a single word or short phrase."
-    )
-    question = record(Task.VQA, "Is a road present?")
-    for wording in ("task", "short", "where"):
-        assert prompts.probe_prompt(question, wording) == prompts.evaluation_prompt(question)

@@ -30,6 +30,7 @@ MASK[150:170, 200:230] = True
 HEAT = np.zeros((4, 4), dtype=np.float32)
 HEAT[3, 0] = 9.0
 HEAT += 0.01
+REGION = Granularity.REGION
 
 
 def wanted(granularity=Granularity.PIXEL, **values):
@@ -53,7 +54,7 @@ def model_that_draws(mask, score, **magcrop):
 
 def test_attention_takes_stored_maps_and_probes_the_others():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16}).eval()
-    stored, new = AttentionProbe(model).find([wanted(heat=Heat(HEAT)), wanted()])
+    stored, new = AttentionProbe(model).find([wanted(REGION, heat=Heat(HEAT)), wanted()])
     assert stored.boxes == (PixelBox(0, 150, 75, 200),)
     assert stored.confidence == pytest.approx(9.01 / HEAT.sum())
     assert new.heat.first.shape == (4, 4)
@@ -61,10 +62,33 @@ def test_attention_takes_stored_maps_and_probes_the_others():
     assert len(new.boxes) == 2
 
 
+def test_a_stored_second_map_is_looked_through_where_it_is_of_the_window_found_now():
+    model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16}).eval()
+    (probed,) = AttentionProbe(model).find([wanted()])
+    kept = replace(probed.heat, second=HEAT)
+    moved = replace(kept, box=PixelBox(75, 50, 150, 100))
+    found = AttentionProbe(model).find(
+        [
+            wanted(heat=kept),
+            wanted(heat=moved),
+            wanted(heat=Heat(probed.heat.first)),
+            wanted(REGION, heat=kept),
+        ]
+    )
+    assert found[0].heat.second is HEAT
+    for again in found[1:3]:  # of another window, or of none: as if nothing were stored
+        assert np.allclose(again.heat.second, probed.heat.second, atol=1e-6)
+        assert again.heat.box == probed.heat.box
+        assert again.boxes == probed.boxes
+    assert found[3].boxes == probed.boxes[:1]
+
+
 def test_attention_leaves_the_image_whole_where_the_heat_is_spread():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16, "gate": 0.5}).eval()
     flat = Heat(np.ones((4, 4), dtype=np.float32))
-    sharp, doubtful = AttentionProbe(model).find([wanted(heat=Heat(HEAT)), wanted(heat=flat)])
+    sharp, doubtful = AttentionProbe(model).find(
+        [wanted(REGION, heat=Heat(HEAT)), wanted(REGION, heat=flat)]
+    )
     assert sharp.boxes
     assert doubtful.boxes == ()
     assert doubtful.confidence < 0.5
@@ -106,7 +130,7 @@ def test_together_the_mask_leads_where_it_is_sure_and_the_map_elsewhere(score):
     if score > 0.5:
         assert found.boxes == (mask_window(MASK, min_px=16).box,)
     else:
-        assert found.boxes == (PixelBox(0, 150, 75, 200),)
+        assert found.boxes[0] == PixelBox(0, 150, 75, 200)
     assert found.heat.first is HEAT
 
 
@@ -115,8 +139,8 @@ def test_only_a_large_image_is_searched_for_what_its_mask_does_not_show():
     small = replace(wanted(heat=Heat(HEAT)), image=IMAGE[:, :240])
     large = wanted(heat=Heat(HEAT))
     found = MaskOrSearch(model).find([large, small, large])
-    eq4 = (PixelBox(0, 150, 75, 200),)
-    assert [one.boxes for one in found] == [eq4, (), eq4]
+    eq4 = [PixelBox(0, 150, 75, 200)]
+    assert [list(one.boxes[:1]) for one in found] == [eq4, [], eq4]
     assert all(one.plain is not None for one in found)
 
 

@@ -17,14 +17,15 @@ from geomag.data.records import Record, write_records
 from geomag.data.selection import training_records
 from geomag.evaluate.predict import Predictor, Source
 from geomag.geometry import PixelBox, decode_mask, encode_mask
+from geomag.inference.probing import heat_facts, window_rule
 from geomag.io import read_json
-from geomag.magcrop.crops import Heat, write_heat
+from geomag.magcrop.crops import Heat, first_window, write_heat
 from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifiers
 from geomag.model.model_input import encoder_pixels
 from geomag.model.packing import TurnIds
 from geomag.model.vision import cut
 from geomag.train.mixture import Mixture
-from geomag.train.model import training_looks
+from geomag.train.model import stored_heat, training_looks
 from geomag.train.samples import prepare
 from tests.ask.models import write_project
 
@@ -69,9 +70,13 @@ def project(tmp_path_factory):
         rows = records(benchmark)
         write_records(root / "artifacts" / "records" / benchmark.name / "records.jsonl", rows)
         if benchmark.crops:
-            nested = benchmark.granularity is Granularity.PIXEL
-            maps = {row.id: heat(SPOTS[i % 3], nested=nested) for i, row in enumerate(rows)}
-            write_heat(root / "artifacts" / "crops" / benchmark.name, maps, facts={})
+            rule = window_rule(profile) if benchmark.granularity is Granularity.PIXEL else None
+            maps = {row.id: heat(SPOTS[i % 3], rule) for i, row in enumerate(rows)}
+            write_heat(
+                root / "artifacts" / "crops" / benchmark.name,
+                maps,
+                facts=heat_facts(root / "artifacts" / "models", profile),
+            )
     return root, override(profile, prompt={"wordings": "evaluation"})
 
 
@@ -97,10 +102,14 @@ def records(benchmark):
     return found
 
 
-def heat(spot, *, nested):
+def heat(spot, rule):
+    """A map with one peak, and with a second one where there is a rule for what it is of."""
     first = np.zeros((4, 4), dtype=np.float32)
     first[spot] = 1.0
-    return Heat(first, first.T.copy() if nested else None)
+    if rule is None:
+        return Heat(first)
+    window = first_window(Heat(first), width=WIDTH, height=HEIGHT, rule=rule)
+    return Heat(first, first.T.copy(), window.box)
 
 
 @pytest.mark.parametrize(("view", "shown", "arm"), FORMS, ids=map("-".join, FORMS))
@@ -125,7 +134,8 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
     if benchmark.crops and arm == "magcrop":
         assert len({id(query.look) for query in asked.values()}) == 4  # two windows an image
 
-    groups = list(training_looks(benchmark, rows, profile, data=data, artifacts=artifacts))
+    heat = stored_heat(benchmark, profile, artifacts)
+    groups = list(training_looks(benchmark, rows, profile, data=data, heat=heat))
     assert sorted(r.id for records, _ in groups for r in records) == sorted(asked)
     ids = TurnIds(model.vlm)
     for sample, (together, look) in zip(prepare(model, groups), groups, strict=True):

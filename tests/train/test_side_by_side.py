@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from geomag.errors import ImageError
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, Stopped, train
 from geomag.train.mixture import Mixture
