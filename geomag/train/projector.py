@@ -24,7 +24,7 @@ from geomag.errors import AnnotationError
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.views import View
 from geomag.model.compose import compose
-from geomag.model.packing import TurnIds, pack_turns
+from geomag.model.packing import Turn, TurnIds, pack_turns
 from geomag.model.vision import cut, tower_features
 from geomag.model.vlm import Vlm
 from geomag.model.weights import device_of, save_composed
@@ -73,18 +73,26 @@ class ProjectorPretraining:
             epoch += 1
         return [self._images[i] for i in order[start : start + size]]
 
-    def losses(self, samples: Sequence[Captioned]) -> dict[str, Tensor]:
-        """Cross-entropy of all captions, the mean over their tokens."""
+    def losses(
+        self, samples: Sequence[Captioned], update: Sequence[Captioned]
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of all captions, the mean over the update's tokens."""
         vlm = self._vlm
-        prompt = EVALUATION[Task.CAPTION]
         together = pack_turns(
             vlm,
             self._ids.head,
             [vlm.project(one.features.to(vlm.device).float()) for one in samples],
-            [[self._ids.turn(prompt, text) for text in one.captions] for one in samples],
+            [self._turns(one) for one in samples],
         )
-        loss = answer_loss(vlm.lm_head, vlm.states(together.packed), together.packed)
+        mean = answer_loss(vlm.lm_head, vlm.states(together.packed), together.packed)
+        loss = mean * (self._n_tokens(samples) / self._n_tokens(update))
         return {"total": loss, "ce": loss}
+
+    def _turns(self, one: Captioned) -> list[Turn]:
+        return [self._ids.turn(EVALUATION[Task.CAPTION], text) for text in one.captions]
+
+    def _n_tokens(self, images: Sequence[Captioned]) -> int:
+        return sum(len(turn.answer) for one in images for turn in self._turns(one))
 
 
 def caption_records(artifacts: Path, profile: Profile) -> dict[str, list[Record]]:

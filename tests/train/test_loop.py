@@ -137,7 +137,7 @@ def test_f31_a_loss_that_stays_not_finite_stops_and_keeps_the_last_good_state(tm
     good = job.losses
 
     def losses(samples, update):
-        found = good(samples)
+        found = good(samples, update)
         return {"total": found["total"] * float("nan")} if job.broken else found
 
     job.broken = False
