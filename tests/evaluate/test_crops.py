@@ -12,6 +12,7 @@ from geomag.data.records import Record, write_records
 from geomag.errors import AnnotationError
 from geomag.evaluate.crops import make_crops
 from geomag.evaluate.predict import Source, predict_benchmark
+from geomag.geometry import PixelBox
 from geomag.train.model import stored_heat
 from tests.ask.models import write_project
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.integration
 FIELDS = {
     Task.REFERRING: [{"text": "The red ship."}, {"text": "the grey dam"}],
     Task.VQA: [{"text": "Is a dam present?", "answers": ("no",), "kind": "presence"}],
-    Task.ROC: [{"boxes": ((12.345, 9.0, 61.7, 45.0),), "answers": ("ship",)}],
+    Task.ROC: [{"boxes": (PixelBox(12.345, 9.0, 61.7, 45.0),), "answers": ("ship",)}],
 }
 PROBED = [b for b in BENCHMARKS.values() if b.crops]
 

@@ -4,6 +4,7 @@ from geomag.config.schema import PromptConfig
 from geomag.data.benchmarks import Split, Task
 from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record
+from geomag.geometry import PixelBox
 from geomag.inference.prompt import record_prompt
 
 WORDINGS = ("task", "short", "where")
@@ -31,7 +32,7 @@ def test_the_probe_asks_with_the_class_list_and_the_decimals_of_the_prompt():
     scene = record(Task.SCENE, benchmark="aid", answers=("Port",))
     classes = ("Airport", "Port")
     asked = record_prompt(scene, PromptConfig(scene="classes"), classes)
-    box = record(Task.ROC, boxes=((10.0, 10.0, 33.0, 40.0),), answers=("ship",))
+    box = record(Task.ROC, boxes=(PixelBox(10.0, 10.0, 33.0, 40.0),), answers=("ship",))
     fine = record_prompt(box, PromptConfig(box_decimals=3))
     for wording in WORDINGS:
         assert asked.probe(wording) == (
