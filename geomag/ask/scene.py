@@ -122,15 +122,29 @@ def open_scene(name: str | Path, bands: Sequence[int] = ()) -> Iterator[Scene]:
         ImageError: If it cannot be read, is too large, or its bands are no picture.
     """
     with opened(name) as dataset:
-        chosen = choose_bands(dataset, bands)
-        try:
-            stretch = measure_stretch(dataset, chosen)
-        except RasterioError as broken:
-            raise ImageError(
-                repr(str(name)), f"cannot be decoded ({broken})", remedy="fetch the file again"
-            ) from broken
-        grid = Grid(dataset.width, dataset.height, dataset.transform, dataset.crs)
-        yield Scene(Path(name), grid, chosen, stretch, dataset)
+        yield scene_of(dataset, Path(name), bands)
+
+
+def scene_of(dataset: Any, name: Path, bands: Sequence[int] = ()) -> Scene:
+    """An open raster as a scene.
+
+    Args:
+        dataset: Of rasterio; stays open as long as the scene is read.
+        name: What it is called in messages.
+        bands: As `open_scene`.
+
+    Raises:
+        ImageError: If its bands are no picture, or its data cannot be decoded.
+    """
+    chosen = choose_bands(dataset, bands)
+    try:
+        stretch = measure_stretch(dataset, chosen)
+    except RasterioError as broken:
+        raise ImageError(
+            repr(str(name)), f"cannot be decoded ({broken})", remedy="fetch the file again"
+        ) from broken
+    grid = Grid(dataset.width, dataset.height, dataset.transform, dataset.crs)
+    return Scene(name, grid, chosen, stretch, dataset)
 
 
 def _plain(value: float | None) -> float | str | None:

@@ -241,9 +241,10 @@ class Pipeline:
         if isinstance(prompt, str):
             prompt = self.fit(read_prompt(prompt))
         (outcome,) = self.run([Question(image, prompt)], arm=arm)
-        return self._reply(outcome)
+        return self.reply(outcome)
 
-    def _reply(self, outcome: Outcome) -> Reply:
+    def reply(self, outcome: Outcome) -> Reply:
+        """An outcome as what was said and drawn."""
         answer, prepared = outcome.answer, outcome.prepared
         prompt, decision = prepared.question.prompt, prepared.decision
         named = len(answer.phrases) == len(answer.masks)

@@ -1,6 +1,7 @@
 """GeoMag from its stages' folders: base, adapter, decoder, granularity."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -14,6 +15,8 @@ from geomag.manifest import publish, seal, sealed
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
 from geomag.model.weights import load_base, load_strictly
+
+Network = TypeVar("Network", bound=GeoMag)
 
 
 def untrained(models: Path, profile: Profile) -> GeoMag:
@@ -32,6 +35,20 @@ def trained(models: Path, profile: Profile) -> GeoMag:
     """The whole model, in evaluation mode, its adapter merged into the weights.
 
     Raises:
+        WeightsError: As `trained_as`.
+    """
+    return trained_as(GeoMag, models, profile)
+
+
+def trained_as(kind: type[Network], models: Path, profile: Profile) -> Network:
+    """The whole model, in evaluation mode.
+
+    Args:
+        kind: Class of the result.
+        models: Folder of the parts.
+        profile: The settings they were made with.
+
+    Raises:
         WeightsError: If a part is missing, or was trained on another base.
     """
     base = sealed(models / "base")["digest"]
@@ -46,7 +63,7 @@ def trained(models: Path, profile: Profile) -> GeoMag:
             )
     vlm, sam = load_base(models / "base", profile)
     load_adapter(vlm, models / "adapter", profile.adapter)
-    model = GeoMag(vlm, sam, profile)
+    model = kind(vlm, sam, profile)
     model.to(vlm.device)
     state = load_file(models / "decoder" / "decoder.safetensors")
     load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")

@@ -1,0 +1,202 @@
+"""`from geomag import GeoMag`: loads, asks, shows, keeps, and goes through stock peft."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from PIL import Image
+
+from geomag import Answer, GeoMag, GeoMagDataset, GeoMagProcessor
+from geomag.api.answer import plain_text
+from geomag.config.load import load_profile
+from geomag.data.benchmarks import Split, Task
+from geomag.data.records import Record
+from geomag.errors import GeoMagError, ImageError, WeightsError
+from geomag.geometry import PixelBox, decode_mask, encode_mask
+from geomag.inference.pipeline import Pipeline
+from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
+from tests.ask.rasters import AT, write_tif
+
+pytestmark = pytest.mark.integration
+PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    profile = write_project(root)
+    (root / "params.yaml").write_text(f"profile: {profile}\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(project):
+    return GeoMag.from_pretrained(project)
+
+
+def test_importing_geomag_loads_nothing_heavy():
+    code = "import geomag, sys; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    bare = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    assert done.stdout.split() == ["False", "False"]
+    assert (bare - begun) - (time.perf_counter() - bare) < 0.3
+
+
+def test_a_name_that_is_not_there_is_refused_as_python_does():
+    import geomag
+
+    with pytest.raises(AttributeError, match="no attribute 'GeoMags'"):
+        _ = geomag.GeoMags
+    assert {"Answer", "GeoMag", "load_profile"} <= set(dir(geomag))
+
+
+def test_the_answer_is_that_of_the_one_path(project, model):
+    profile = load_profile(str(project / "tiny.yaml"))
+    pipeline = Pipeline.load(project / "artifacts" / "models", profile)
+    reply, answer = pipeline.ask(PIXELS, ONE), model.ask(PIXELS, ONE)
+    assert isinstance(answer, Answer)
+    assert (answer.raw_text, answer.text) == (reply.text, plain_text(reply.text))
+    assert np.array_equal(answer.masks[0], reply.masks[0].pixels)
+    assert answer.phrases == ("the red ship",)
+    assert answer.windows == reply.crop_boxes
+    assert (answer.granularity, answer.task, answer.prompt) == ("pixel", "referring", ONE)
+    assert answer.confidence == answer.mask_scores[0]
+    assert answer.heatmap.shape == (4, 4)
+    assert answer.visual_tokens == 16
+    assert {"look", "vision", "language", "masks"} == set(answer.seconds)
+
+
+def test_a_question_gets_its_wording_and_words(model):
+    answer = model.ask(PIXELS, NONE)
+    assert answer.text == "no"
+    assert answer.prompt == f"{NONE}\nAnswer with a single word or short phrase."
+    assert (answer.task, answer.masks) == ("vqa", ())
+    assert 0 < answer.confidence <= 1
+    assert model.ask(PIXELS, NONE, magcrop=False).heatmap is None
+
+
+def test_the_models_own_tokens_are_not_in_the_text(model):
+    answer = model.ask(PIXELS, THREE)
+    assert answer.phrases == NAMES
+    assert answer.text == " and ".join(NAMES)
+    assert "[SEG]" in answer.raw_text
+
+
+def test_every_form_of_a_picture_is_answered_alike(model, tmp_path):
+    tif = write_tif(tmp_path / "a.tif", PIXELS.transpose(2, 0, 1))
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    forms = [PIXELS, Image.fromarray(PIXELS), str(tmp_path / "a.png"), tif]
+    with rasterio.open(tif) as dataset:
+        answers = [model.ask(form, ONE) for form in (*forms, dataset)]
+    for answer in answers:
+        assert answer.raw_text == answers[0].raw_text
+        assert np.array_equal(answer.masks[0], answers[0].masks[0])
+    assert answers[-1].grid.transform == AT
+    assert answers[0].grid is None
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), "uint8 4 x 4"),
+        (PIXELS.astype(np.float32), "float32 90 x 120 x 3"),
+        (7, "a int"),
+    ],
+)
+def test_what_is_no_picture_is_refused(model, image, message):
+    with pytest.raises(ImageError, match=message):
+        model.ask(image, ONE)
+
+
+def test_an_answer_is_shown_and_kept_whole(model, tmp_path):
+    tif = write_tif(tmp_path / "a.tif", PIXELS.transpose(2, 0, 1))
+    answer = model.ask(tif, ONE)
+    (mask,) = answer.masks
+    assert mask.any()
+    shown = np.asarray(answer.plot())
+    assert shown.shape == PIXELS.shape
+    outside = ~mask
+    for box in answer.windows:
+        x0, y0, x1, y1 = box.as_ints()
+        outside[y0:y1, x0:x1] = False
+    assert np.array_equal(shown[outside], PIXELS[outside])
+    assert not np.array_equal(shown[mask], PIXELS[mask])
+    answer.save(tmp_path / "kept")
+    row = json.loads((tmp_path / "kept" / "answer.json").read_text())
+    assert np.array_equal(decode_mask(row["masks"][0]), mask)
+    assert row["task"] == "referring"
+    with rasterio.open(tmp_path / "kept" / "mask.tif") as raster:
+        assert raster.transform == AT
+        assert np.array_equal(raster.read(1) == 1, mask)
+    with pytest.raises(GeoMagError, match="something lies there"):
+        answer.save(tmp_path / "kept")
+
+
+def test_a_saved_model_answers_alike_and_stock_peft_opens_its_adapter(model, tmp_path):
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoTokenizer
+
+    model.save_pretrained(tmp_path / "saved")
+    again = GeoMag.from_pretrained(tmp_path / "saved", device="cpu", dtype="float32")
+    first, second = model.ask(PIXELS, ONE), again.ask(PIXELS, ONE)
+    assert np.array_equal(first.masks[0], second.masks[0])
+    adapter = str(tmp_path / "saved" / "adapter")
+    stock = AutoPeftModelForCausalLM.from_pretrained(adapter)
+    tokenizer = AutoTokenizer.from_pretrained(adapter)
+    assert tokenizer.convert_tokens_to_ids("[SEG0]") == model.seg_ids[0]
+    own = {n: p for n, p in model.vlm.peft.named_parameters() if "lora" in n}
+    others = dict(stock.named_parameters())
+    assert own
+    assert all(torch.equal(p, others[n]) for n, p in own.items())
+    with pytest.raises(GeoMagError, match="something lies there"):
+        model.save_pretrained(tmp_path / "saved")
+
+
+def test_where_there_is_no_model_the_message_says_what_was_looked_for(tmp_path):
+    with pytest.raises(WeightsError, match=r"no such folder.*hub repository owner/name"):
+        GeoMag.from_pretrained(tmp_path / "absent")
+    with pytest.raises(WeightsError, match=r"neither a folder here nor to be had from the hub"):
+        GeoMag.from_pretrained("nobody/nothing")  # the tests are offline
+
+
+def test_the_processor_gives_what_the_network_reads(model):
+    inputs = GeoMagProcessor(model)(PIXELS, NONE)
+    assert inputs.prompt.task is Task.VQA
+    assert inputs.input_ids.tolist() == model.vlm.prompt_ids(inputs.prompt.text)
+    assert [tuple(p.shape) for p in inputs.pixel_values] == [
+        (3, view.side_px, view.side_px) for view in inputs.views
+    ]
+    assert inputs.encoder_values.shape == (3, 64, 64)
+    (answer,) = model.answer([inputs.query], max_new_tokens=8)
+    assert answer.text == model.ask(PIXELS, NONE).raw_text
+
+
+def test_a_dataset_gives_tensors_and_batches_them(tmp_path):
+    mask = np.zeros((90, 120), dtype=bool)
+    mask[4:9, 2:7] = True
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    base = {"split": Split.TEST, "image": "a.png", "width": 120, "height": 90}
+    records = [
+        Record(
+            benchmark="rrsis_d", id="1", task=Task.REFERRING, text="a ship",
+            masks=(encode_mask(mask),), boxes=(PixelBox(2, 4, 7, 9),), **base,
+        ),
+        Record(benchmark="rsvqa_lr", id="2", task=Task.VQA, text="Is it?", answers=("no",), **base),
+    ]  # fmt: skip
+    dataset = GeoMagDataset(records, tmp_path)
+    batch = next(
+        iter(torch.utils.data.DataLoader(dataset, batch_size=2, collate_fn=dataset.collate))
+    )
+    assert torch.equal(batch["image"][0], torch.from_numpy(PIXELS).permute(2, 0, 1))
+    assert np.array_equal(batch["masks"][0][0].numpy(), mask)
+    assert batch["masks"][1].shape == (0, 90, 120)
+    assert batch["boxes"][0].tolist() == [[2, 4, 7, 9]]
+    assert batch["prompt"][0] == "Mark a ship in this image with a mask."
+    assert batch["answers"] == [(), ("no",)]
