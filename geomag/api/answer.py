@@ -13,7 +13,7 @@ from geomag.errors import GeoMagError
 from geomag.geometry import BoolMask, PixelBox, encode_mask
 from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
-from geomag.sealed import publish
+from geomag.manifest import publish
 
 if TYPE_CHECKING:
     from PIL.Image import Image

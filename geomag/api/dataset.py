@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 
 from geomag.config.schema import PromptConfig
 from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks.registry import read_benchmark
 from geomag.data.classes import scene_classes
 from geomag.data.images import read_rgb
 from geomag.data.prompts import evaluation_prompt
-from geomag.data.readers.registry import read_benchmark
 from geomag.data.records import Record
 from geomag.geometry import decode_mask
 

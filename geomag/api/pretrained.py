@@ -14,10 +14,9 @@ from geomag.inference.answer import Arm
 from geomag.inference.pipeline import PARTS, Outcome, Pipeline, Question
 from geomag.inference.prompt import read_prompt
 from geomag.io import read_json, write_json
+from geomag.manifest import local_folder, publish, seal, sealed
 from geomag.model.assemble import load_prompt_classifier, trained_as
 from geomag.model.geomag import GeoMag as GeoMagNetwork
-from geomag.packaged import local_folder
-from geomag.sealed import publish, seal, sealed
 
 PROFILE = "profile.yaml"
 _SAFE = ("*.safetensors", "*.json", "*.yaml", "*.md", "*.txt", "*.model", "*.jinja")

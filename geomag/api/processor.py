@@ -13,7 +13,7 @@ from geomag.inference.pipeline import Question
 from geomag.inference.prompt import Prompt, read_prompt
 from geomag.magcrop.views import View
 from geomag.model.geomag import Query
-from geomag.model.look import encoder_pixels
+from geomag.model.model_input import encoder_pixels
 from geomag.model.vision import cut
 
 
