@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from geomag.config.schema import PromptConfig
-from geomag.data.benchmarks import Split, Task
+from geomag.data.benchmarks import BENCHMARKS, Split, Task
 from geomag.data.benchmarks.registry import read_benchmark
-from geomag.data.classes import scene_classes
 from geomag.data.images import read_rgb
 from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record
@@ -77,7 +76,8 @@ class GeoMagDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         record = self.records[index]
-        classes = scene_classes(record.benchmark) if record.task is Task.SCENE else ()
+        is_scene = record.task is Task.SCENE
+        classes = BENCHMARKS[record.benchmark].classes if is_scene else ()
         masks = [torch.from_numpy(decode_mask(rle)) for rle in record.masks]
         size = (0, record.height, record.width)
         pixels = np.ascontiguousarray(read_rgb(self.root / record.image))
