@@ -16,13 +16,15 @@ _CONTINUES, _NEGATIVE = 0x20, 0x10
 
 
 def rle_runs(counts: str) -> NDArray[np.int64]:
-    """Run lengths of a compressed RLE string, background first (pixel protocol 4.5).
+    """Run lengths of a compressed RLE string, background first.
 
     Raises:
         ValueError: If the string is not COCO's code, or a run is longer than any image.
 
     >>> rle_runs("5220003").tolist()
     [5, 2, 2, 2, 2, 2, 5]
+
+    See protocols/referring#worked-example.
     """
     try:
         codes = np.frombuffer(counts.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48

@@ -1,4 +1,4 @@
-"""GCG text with inline grounding: ``<p> phrase </p> [SEG]`` (GeoPixelD protocol 5.5, 6)."""
+"""GCG text with inline grounding: ``<p> phrase </p> [SEG]`` (protocols/gcg#text)."""
 
 import re
 from dataclasses import dataclass

@@ -86,7 +86,7 @@ PROBE: Mapping[ProbePrompt, str] = {
     "short": "{task} Answer with a single word or short phrase.",
     "where": "Where is {x}?",
 }
-"""What the Eq 4 probe asks (model protocol 3.2): a mask prompt's first token says little."""
+"""What the Eq 4 probe asks (protocols/model#probe): a mask prompt's first token says little."""
 
 _ANSWER_REFERRING = "{seg}."
 _BRACKETS = re.compile(r"<(/?[^<>\s]{1,24})>|\[(SEG\d*)\]", re.IGNORECASE)
@@ -137,8 +137,8 @@ def escape(text: str) -> str:
 def box_text(box: PixelBox, *, width: int, height: int, decimals: int = 2) -> str:
     """A region as prompts give it: ``[x1, y1, x2, y2]``, shares of the image's sides.
 
-    Rounded half up on the decimal value, because binary rounding of 0.855 gives 0.85 (region
-    protocol 3.7); clipped to [0, 1].
+    Rounded half up on the decimal value, because binary rounding of 0.855 gives 0.85
+    (protocols/roc#boxes); clipped to [0, 1].
 
     >>> box_text(PixelBox(133, 237, 684, 672), width=800, height=800)
     '[0.17, 0.30, 0.86, 0.84]'
@@ -159,7 +159,7 @@ def box_text(box: PixelBox, *, width: int, height: int, decimals: int = 2) -> st
 def subject(record: Record, *, classes: Sequence[str] = (), decimals: int = 2) -> str:
     """What fills ``{x}`` of a template: the phrase, question, box text or class list.
 
-    A referring phrase loses its final full stop (pixel protocol 8.1); text is escaped.
+    A referring phrase loses its final full stop (protocols/referring#answers); text is escaped.
     """
     if record.task is Task.ROC:
         return box_text(

@@ -26,7 +26,7 @@ class Record:
 
     benchmark: str
     id: str
-    """Unique in the benchmark; DESIGN 4 says what it is for each."""
+    """Unique in the benchmark; each page of protocols/ says what it is."""
     split: Split
     task: Task
     image: str

@@ -8,7 +8,7 @@ from geomag.data.records import Record, read_records
 from geomag.seeds import generator
 
 QUESTIONS_KEPT = ("presence", "comp", "rural_urban", "count")
-"""RSVQA types that training asks; areas are numbers nobody scores (region protocol 2.6)."""
+"""RSVQA types that training asks; areas are numbers nobody scores (protocols/rsvqa#asked)."""
 
 
 def training_records(benchmark: Benchmark, path: Path, config: TrainConfig) -> list[Record]:

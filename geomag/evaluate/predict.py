@@ -86,7 +86,7 @@ class Predictor:
         answer, prepared = outcome.answer, outcome.prepared
         masks = list(answer.masks)
         if record.task is Task.REFERRING:
-            masks = masks[:1]  # several are counted, the first is the answer (pixel protocol 8.1)
+            masks = masks[:1]  # several are counted, one is the answer: protocols/referring#answers
         row: dict[str, Any] = {
             "id": record.id,
             "text": answer.text,

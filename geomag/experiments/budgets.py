@@ -2,7 +2,7 @@
 
 A budget binds the plain look and the one through windows alike. ``native`` cuts views smaller,
 ``pooled`` averages the features of views at the tower's own size, and ``pruned`` keeps the tokens
-of most heat of the whole image (model protocol 10, T1 to T3).
+of most heat of the whole image (protocols/model#visual-tokens).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
 
 GRIDS = (6, 8, 10, 12, 16, 20, 24)
-"""Tokens a side whose squares are the budgets, up to the tower's own (protocol 10's, and two)."""
+"""Tokens a side whose squares are the budgets: protocols/model#visual-tokens, and two."""
 
 
 def budgets(model: GeoMag) -> list[int]:

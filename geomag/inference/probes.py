@@ -1,8 +1,9 @@
 """Where to look, behind one Protocol: Eq 4, the model's own coarse mask, both, and two controls.
 
 The paper's probe is `AttentionProbe`. Its windows can miss what the plain answer already found
-roughly, so a window around that answer's mask is another probe, and their union a third (DESIGN 5:
-the window is the bottleneck). A window that is doubtful leaves the image whole: the plain answer.
+roughly, so a window around that answer's mask is another probe, and their union a third
+(decisions/0014: the window is the bottleneck). A window that is doubtful leaves the image whole:
+the plain answer.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,10 @@ class Prompt:
     """Confidence of the task, in [0, 1]; 1 where the words themselves had the wording."""
 
     def probe(self, wording: ProbePrompt) -> str:
-        """What the Eq 4 probe asks; only mask prompts have another wording (model protocol 3.2)."""
+        """What the Eq 4 probe asks; only mask prompts have another wording.
+
+        See protocols/model#probe.
+        """
         if self.task is not Task.REFERRING:
             return self.text
         return PROBE[wording].format(task=self.text, x=self.subject)

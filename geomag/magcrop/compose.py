@@ -1,7 +1,9 @@
-"""Keep detail where the prompt asks, blur the rest: Eq 2 and Eq 3 (paper 3.2.1; model protocol 2).
+"""Keep detail where the prompt asks, blur the rest: Eq 2 and Eq 3.
 
 Every piece stays on the original pixel grid: boxes, masks and coordinates inside prompts remain
 valid, and the pieces differ in sharpness only.
+
+See paper 3.2.1; protocols/model#views.
 """
 
 from dataclasses import dataclass
@@ -52,7 +54,7 @@ def compress(image: Tensor, factor: int = 4, *, filter: Filter = "bicubic") -> T
     Args:
         image: ``[B, 3, H, W]``, float.
         factor: Linear reduction; the paper uses 4 (section 3.2.1).
-        filter: Resampling; not in the paper (model protocol 2).
+        filter: Resampling; not in the paper (protocols/model#views).
 
     Returns:
         ``[B, 3, H, W]``: the same size, with detail finer than ``factor`` pixels gone. Bicubic

@@ -2,9 +2,10 @@
 
 Paper 3.2.1: BERT's vector of the query, two hidden layers of 256 and 128, three outputs. Three
 outputs cannot say "leave the image alone", so a query for a description with interleaved masks
-bypasses MagCrop by rule (paper 4.3; model protocol 1). They cannot name one of six tasks either,
-which framing needs (`geomag.inference.framing`), so a second head of the same layers reads the
-same frozen vector. The two share no weight: the paper's decision is the same with or without it.
+bypasses MagCrop by rule (paper 4.3; protocols/model#granularity). They cannot name one of six tasks
+either, which framing needs (`geomag.inference.framing`), so a second head of the same layers reads
+the same frozen vector. The two share no weight: the paper's decision is the same with or without
+it.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Heatmaps by content: what was probed once, with the same weights and settings, is not again.
 
-The key is a digest of the pixels, the prompt, the weights and what the probe depends on (model
-protocol 9). A map of a crop is keyed by the crop's own pixels, so another window rule finds the
-maps of whole images again. The folder may be removed at any time.
+The key is a digest of the pixels, the prompt, the weights and what the probe depends on
+(protocols/model#training). A map of a crop is keyed by the crop's own pixels, so another window
+rule finds the maps of whole images again. The folder may be removed at any time.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Where the model looks: gradient-weighted attention, Eq 4, at the cost of one prefill.
 
 The loss reads the last position only, and no other position sees it. So with ``o`` the attention
-output of that one row in layer l, the gradient has a closed form (model protocol 3.3)::
+output of that one row in layer l, the gradient has a closed form (protocols/model#one-row)::
 
     dL/dA[h, j] = < v[h, j], (dL/do)[h] >
 
@@ -167,7 +167,7 @@ def _require_comparable_layers(model: nn.Module) -> None:
     """Refuse what silently computes something else.
 
     Under a model-wide SDPA kernel no additive causal mask is made, so a layer switched to eager
-    on its own attends to the future (model protocol 3.4).
+    on its own attends to the future (protocols/model#traps).
     """
     if model.training:
         raise ValueError("the probe needs the model in evaluation mode: dropout would blur the map")

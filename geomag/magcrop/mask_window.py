@@ -1,7 +1,7 @@
 """Coarse to fine: a window around the model's own first mask.
 
 Not in the paper. An Eq 4 window can miss what the plain answer already found roughly; a crop
-around that answer then magnifies it (DESIGN 5: the window is the bottleneck).
+around that answer then magnifies it (decisions/0014: the window is the bottleneck).
 """
 
 import cv2

@@ -1,4 +1,4 @@
-"""C_2(C_1(I, P), P): a second window inside the first (Eq 2; model protocol 2)."""
+"""C_2(C_1(I, P), P): a second window inside the first (Eq 2; protocols/model#views)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Large images: one heatmap per tile, merged into one map (model protocol 4.1, last paragraph)."""
+"""Large images: one heatmap per tile, merged into one map (protocols/model#window)."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Mixed-resolution views: fewer visual tokens for the same detail (model protocol 10, T2).
+"""Mixed-resolution views: fewer visual tokens for the same detail (protocols/model#visual-tokens).
 
 Not in the paper, whose Eq 2 stitches in place and saves nothing in a tower with a fixed number of
 tokens. Views run coarse to fine: the whole image small, then each crop.
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from geomag.geometry import PixelBox
 
 WEIGHTS = {0: (1,), 1: (64, 256), 2: (64, 36, 256)}
-"""How a budget divides by number of crops: background, C_1, C_2 (model protocol 10's 112, 84 and
-224 px). The last view holds the target and gets what the others leave over."""
+"""How a budget divides by number of crops: background, C_1, C_2 (112, 84 and 224 px,
+protocols/model#visual-tokens). The last view holds the target and gets what the others leave
+over."""
 
 
 @dataclass(frozen=True, slots=True)

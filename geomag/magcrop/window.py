@@ -1,4 +1,4 @@
-"""Where to look: from an Eq 4 heatmap to one box (paper 3.2.2; model protocol 4).
+"""Where to look: from an Eq 4 heatmap to one box (paper 3.2.2; protocols/model#window).
 
 A window of cells scores its total heat minus the mean total of its neighbours, divided by
 ``area ** gamma``. Totals come from an integral image, so a size costs one subtraction of arrays.
@@ -211,7 +211,7 @@ def _cell_box(
 def _square_box(
     best: _Candidate, grid: tuple[int, ...], width: int, height: int, rule: WindowRule
 ) -> PixelBox:
-    """A square of ``side_px`` about the window's centre (model protocol 4.1, step 5)."""
+    """A square of ``side_px`` about the window's centre (protocols/model#window)."""
     half = best.side_px // 2
     cx, cy = width / grid[1], height / grid[0]
     x = max(min(int(best.x * cx + cx * best.nw / 2), width - half), half)

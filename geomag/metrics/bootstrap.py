@@ -1,7 +1,7 @@
 """Percentile bootstrap over images: records of one image are drawn together.
 
 About 100 questions of RSVQA share an image, so intervals over questions would be too narrow
-(region protocol 2.11). Draws come from a generator of their own, so the same images give the
+(protocols/rsvqa#intervals). Draws come from a generator of their own, so the same images give the
 same weights: two models on one test set are compared resample by resample.
 """
 

@@ -1,6 +1,6 @@
 """Caption scores: BLEU-1..4, ROUGE_L, CIDEr-D and METEOR 1.5 from per-image statistics.
 
-UCM and Sydney protocol, 4. pycocoevalcap counts; here its counts are kept per image, so a corpus
+protocols/captions#metrics. pycocoevalcap counts; here its counts are kept per image, so a corpus
 score can be rebuilt for any weighting of the images without running Java again.
 """
 

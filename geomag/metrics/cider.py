@@ -1,7 +1,9 @@
-"""CIDEr-D of every image at once: pycocoevalcap's arithmetic on arrays (UCM protocol, 4.4).
+"""CIDEr-D of every image at once: pycocoevalcap's arithmetic on arrays.
 
 Equal to ``pycocoevalcap.cider.Cider`` to rounding (a test), at a tenth of its seconds: it keeps a
 dictionary per sentence, and GeoPixelD's descriptions have 110 words.
+
+See protocols/captions#metrics.
 """
 
 from collections.abc import Sequence

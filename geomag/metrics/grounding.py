@@ -1,6 +1,6 @@
 """Grounded conversation generation: AP50, mean IoU and recall as GLaMM's scorer counts them.
 
-GeoPixelD protocol, 7.1 to 7.3. Matching is greedy and order-dependent on purpose: that is what
+protocols/gcg. Matching is greedy and order-dependent on purpose: that is what
 the published columns are.
 """
 
@@ -121,7 +121,7 @@ def greedy_mean_iou(iou: Floats) -> float:
 
 
 def recall_matches(iou: Floats, text: Floats | None = None, *, early_stop: bool = True) -> int:
-    """Truths of one image found with the right words (GeoPixelD protocol, 7.3).
+    """Truths of one image found with the right words (protocols/gcg#metrics).
 
     Args:
         iou: ``[G, P]``, truths by predictions.

@@ -2,7 +2,7 @@
 
 Both jars come with pycocoevalcap. They run here once over many lines, through pipes: its own
 wrappers write into their package folder, talk line by line (and hang when the child dies) and
-break under a locale with decimal commas (UCM protocol, 4.2 and 4.3). So a scoring process starts
+break under a locale with decimal commas (protocols/captions#tokens). So a scoring process starts
 two: one tokeniser and one METEOR, whatever the number of arms, splits and baselines. They stay two,
 as a program of ours that called both would need a compiler where Java is, and its second of time.
 """

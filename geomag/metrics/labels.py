@@ -1,6 +1,6 @@
 """Class names as answers: referring object classification (SS, SIoU) and scene classification.
 
-DIOR-RSVG protocol, 3.8; AID and RESISC45 protocol, 5.5.
+protocols/roc#metrics; protocols/scenes#right-names.
 """
 
 import re

@@ -1,7 +1,7 @@
 """How published scorers decide that an answer is right: kept to show what their rules do.
 
-RSVQA protocol 2.9, AID and RESISC45 protocol 5.5. None of these gives a number of ours: the
-report's page on scorers applies them to the same predictions.
+protocols/rsvqa#right-answers, protocols/scenes#right-names. None of these gives a number of ours:
+the report's page on scorers applies them to the same predictions.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Referring segmentation: P@t, overall IoU, mean IoU, and where published scorers differ.
 
-RRSIS-D and RefSegRS protocol, 4.1 and 4.2. Everything is computed from integers in float64:
+protocols/referring#metrics. Everything is computed from integers in float64:
 in float32 an exact 0.9 would fail ``>= 0.9``.
 """
 

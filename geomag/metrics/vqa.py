@@ -1,6 +1,6 @@
 """RSVQA verdicts and averages: strict (headline), lenient, and the four averages of the field.
 
-RSVQA protocol, 2.8 to 2.12. An answer is never looked for inside the prediction as a substring:
+protocols/rsvqa. An answer is never looked for inside the prediction as a substring:
 under that rule the empty string is right.
 """
 

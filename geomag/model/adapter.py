@@ -1,4 +1,7 @@
-"""LoRA on the language model and the rows of the new tokens, by stock peft (model protocol 5)."""
+"""LoRA on the language model and the rows of the new tokens, by stock peft.
+
+See protocols/model#tokens.
+"""
 
 from pathlib import Path
 

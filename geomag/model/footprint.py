@@ -1,4 +1,4 @@
-"""Memory of one training update, said before it is spent (model protocol 9, its memory table).
+"""Memory of one training update, said before it is spent (protocols/model#memory).
 
 Weights and optimiser state are counted; what a backward pass keeps is derived from the shapes,
 for an attention kernel that keeps no score matrix (flash).

@@ -1,4 +1,7 @@
-"""GeoMag whole: a prompt and an image in; text and masks out (paper Fig 2; model protocol 0)."""
+"""GeoMag whole: a prompt and an image in; text and masks out.
+
+Paper Fig 2; protocols/model#pipeline.
+"""
 
 import math
 import time

@@ -1,8 +1,10 @@
-"""Images far larger than any encoder's input: 4K and beyond (paper Fig 4; model protocol 8).
+"""Images far larger than any encoder's input: 4K and beyond.
 
 Squashed to 336 pixels a 20 px ship in a 4096 x 2160 scene is not two pixels wide, and in SAM2's
 1,024 it is five. So such an image is probed tile by tile, or C_2 within C_1, and SAM2 sees the
 window alone; the mask is pasted back.
+
+See paper Fig 4; protocols/model#large-images.
 """
 
 from dataclasses import replace

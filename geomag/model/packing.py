@@ -1,8 +1,8 @@
 """Many questions about one image in one row: the image is shared, the turns do not see each other.
 
 The image stands before the question in LLaVA's frame, so its keys and values are the same for every
-question (model protocol 3.3). A block mask makes each turn equal to a row of its own at a fraction
-of the cost.
+question (protocols/model#one-row). A block mask makes each turn equal to a row of its own at a
+fraction of the cost.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Text Projection and Pixel Decoder (paper 3.1, Eq 1; model protocol 5 and 7).
+"""Text Projection and Pixel Decoder (paper 3.1, Eq 1; protocols/model#tokens).
 
 ``Mask = sum_l omega_l * PixelDecoder(sum_n beta_n h_seg^n, f_img^l)``
 """

@@ -1,9 +1,9 @@
 """Many questions about one image, asked of the model at once: the image is read a single time.
 
 The image stands before the question in LLaVA's frame, so its keys and values are the same for every
-question (model protocol 3.3). They are computed once an image and handed to each question's row;
-generation and the Eq 4 probe go on from there. `geomag.model.packing` is the same for training,
-where all answers are known.
+question (protocols/model#one-row). They are computed once an image and handed to each question's
+row; generation and the Eq 4 probe go on from there. `geomag.model.packing` is the same for
+training, where all answers are known.
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,7 @@
 """SAM2's image side under SAM2's own names, so that real checkpoints load key by key.
 
 Encoder (Hiera + FPN), prompt encoder and mask decoder are the classes of the package ``sam2``;
-memory modules for video are left out. Model protocol 6.
+memory modules for video are left out. protocols/model#sam2-features.
 """
 
 from dataclasses import dataclass

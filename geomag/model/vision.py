@@ -2,9 +2,9 @@
 
 The stock tower takes one square at one size. A *view* is a box of the image at its own side in
 pixels; the patch positions of CLIP, LLaVA's tower, are sampled from its table at the view's global
-coordinates (model protocol 10, T2), so a crop's tokens say where in the image they are. For the
-whole image at the native side this equals the stock forward. Other towers see a view as an image
-of its own (`geomag.model.towers`).
+coordinates (protocols/model#visual-tokens), so a crop's tokens say where in the image they are. For
+the whole image at the native side this equals the stock forward. Other towers see a view as an
+image of its own (`geomag.model.towers`).
 """
 
 import math

@@ -1,7 +1,7 @@
 """The VLM: prompts and visual tokens in, hidden states and text out, on stock LLaVA modules.
 
 Everything goes through input embeddings, so the number of visual tokens is free; batches are
-padded on the left with the mask always given (model protocol 3.4).
+padded on the left with the mask always given (protocols/model#traps).
 """
 
 from collections.abc import Iterator, Sequence

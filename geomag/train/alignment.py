@@ -1,4 +1,4 @@
-"""Attention alignment (ours, DESIGN 5): where the last layer looks when it starts its answer.
+"""Attention alignment (ours, decisions/0009): where the last layer looks when it starts its answer.
 
 A tiny VLM trained from scratch has no usable Eq 4 map; this asks the head-mean attention of the
 predicting row to fall inside the target. A weight of 0 reproduces the paper.

@@ -1,4 +1,7 @@
-"""Joint training of LoRA, [SEG] rows, Text Projection and Pixel Decoder (paper 4.1; protocol 9)."""
+"""Joint training of LoRA, [SEG] rows, Text Projection and Pixel Decoder.
+
+Paper 4.1; protocols/model#training.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

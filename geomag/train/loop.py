@@ -25,7 +25,7 @@ MAX_BAD_UPDATES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """Optimisation of one job (model protocol 9)."""
+    """Optimisation of one job (protocols/model#training)."""
 
     steps: int
     batch: int

@@ -1,4 +1,7 @@
-"""Losses of the joint training (model protocol 9): CE, BCE, Dice, and our attention alignment."""
+"""Losses of the joint training: CE, BCE, Dice, and our attention alignment.
+
+See protocols/model#training.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -61,7 +64,7 @@ def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def alignment_loss(attention: Tensor, target: Tensor) -> Tensor:
-    """``-log`` of the attention mass inside the target; ours, not the paper's (DESIGN 5).
+    """``-log`` of the attention mass inside the target: ours, decisions/0009.
 
     Args:
         attention: ``[B, S]``, one row of head-mean attention per sample.

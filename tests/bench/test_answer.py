@@ -1,4 +1,4 @@
-"""What an answer costs at 7B shapes, against model protocol 10's table and the bars of DESIGN."""
+"""What an answer costs at 7B shapes, against protocols/model#visual-tokens and bars of our own."""
 
 import pytest
 import torch

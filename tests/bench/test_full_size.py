@@ -1,4 +1,4 @@
-"""The paper profile at its real size on meta: the counts of model protocol 5, 6, 9 and 10."""
+"""The paper profile at its real size on meta: the counts of protocols/model."""
 
 import pytest
 import torch

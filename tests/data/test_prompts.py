@@ -1,4 +1,4 @@
-"""Prompts: the region protocol's rounding numbers, escaping (fault 23), one wording to evaluate."""
+"""Prompts: rounding numbers (protocols/roc#boxes), escaping, one wording to evaluate."""
 
 import numpy as np
 import pytest

@@ -105,7 +105,7 @@ def test_a_click_after_a_shell_finds_nothing_to_do(line):
 
 
 def test_changing_one_file_leaves_exactly_the_datasets_descendants_out_of_date(tmp_path):
-    # DESIGN's promise for two data sets: the other one's line is untouched
+    # docs/reference/promises-of-the-line.md, two data sets: the other one's line is untouched
     from tests.geomag_dagster.toy import LINE
 
     pipeline = {**LINE, "vars": [{"names": ["aid", "resisc45"]}]}

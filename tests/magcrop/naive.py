@@ -32,7 +32,7 @@ def loop_sums(heatmap: np.ndarray, nw: int, nh: int) -> np.ndarray:
 
 
 def loop_vicrop(heatmap: np.ndarray, width: int, height: int, base: int) -> tuple[int, ...]:
-    """The reference search of model protocol 4.1, step by step."""
+    """The reference search of protocols/model#window, step by step."""
     gh, gw = heatmap.shape
     cx, cy = width / gw, height / gh
     best, box = -np.inf, (0, 0, width, height)

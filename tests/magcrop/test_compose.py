@@ -1,4 +1,4 @@
-"""Eq 2 and 3 (model protocol 12: 6 and 7)."""
+"""Eq 2 and 3 (protocols/model#views)."""
 
 import numpy as np
 import pytest

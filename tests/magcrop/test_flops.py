@@ -1,4 +1,7 @@
-"""What the probe computes, counted on the meta device (model protocol 12.15): no weights needed."""
+"""What the probe computes, counted on the meta device: no weights needed.
+
+See protocols/model#one-row.
+"""
 
 import pytest
 import torch
@@ -66,7 +69,7 @@ def test_at_the_size_of_llava_7b_the_protocols_figures_hold():
     source, inputs = meta(layers=32, width=4096, heads=32, n_tokens=640)
     found = ratios(source, inputs, middle=14)
     assert found["ours"] == pytest.approx(0.97, abs=0.01)
-    # the protocol's 1.06 and 1.61 run the head on every position; here it runs on the last
+    # protocols/model#one-row has 1.06 and 1.61, with the head on every position; here on the last
     assert found["naive_last"] == pytest.approx(1.02, abs=0.01)
     assert found["naive_middle"] == pytest.approx(1.57, abs=0.02)
     assert found["ours_middle"] == pytest.approx(1.06, abs=0.01)

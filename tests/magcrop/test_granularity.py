@@ -48,7 +48,7 @@ def heads(encoder, **settings) -> PromptClassifier:
 
 
 def test_the_layers_are_the_papers():
-    # 768 -> 256 -> 128 -> 3: 768*256+256 + 256*128+128 + 128*3+3 (model protocol 1: 230,147)
+    # 768 -> 256 -> 128 -> 3: 768*256+256 + 256*128+128 + 128*3+3: protocols/model#granularity
     assert sum(p.numel() for p in GranularityClassifier(768).parameters()) == 230_147
 
 

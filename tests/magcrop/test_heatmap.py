@@ -1,4 +1,4 @@
-"""Eq 4 against eager autograd on a tiny LLaVA (model protocol 12: 1, 2, 3, 4, 10, 13)."""
+"""Eq 4 against eager autograd on a tiny LLaVA (protocols/model#one-row)."""
 
 import copy
 
@@ -11,7 +11,7 @@ from geomag.magcrop.heatmap import ProbeInputs, heatmap, probe
 from tests.magcrop.naive import eager_heatmap
 from tests.magcrop.tiny import Source, left_padded, prompt_inputs, tiny_llava
 
-REL = 1e-4  # model protocol 12.1: float32, two orders of summation
+REL = 1e-4  # protocols/model#one-row: float32, two orders of summation
 
 
 @pytest.fixture(scope="module")

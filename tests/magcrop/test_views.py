@@ -1,4 +1,4 @@
-"""Views keep to their budget of visual tokens (model protocol 10)."""
+"""Views keep to their budget of visual tokens (protocols/model#visual-tokens)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Windows: golden boxes of model protocol 4.2, the reference loops, sanity figures of 4.4."""
+"""Windows: golden boxes (protocols/model#golden-boxes), reference loops, sanity figures."""
 
 import numpy as np
 import pytest
@@ -188,7 +188,10 @@ def test_settings_reach_the_rule():
 
 
 def coverage(rule: WindowRule, target: tuple[int, int], n_maps: int = 60) -> tuple[float, float]:
-    """Mean (target covered, image share of the box) in log-normal noise, as model protocol 4.4."""
+    """Mean (target covered, image share of the box) in log-normal noise.
+
+    See protocols/model#window-figures.
+    """
     rng = np.random.default_rng(0)
     covered, area = [], []
     for _ in range(n_maps):

@@ -28,7 +28,7 @@ def box(rows, cols, size=(10, 10)):
     return encode_mask(mask)
 
 
-# GeoPixelD protocol 7.5; rows and columns inclusive
+# protocols/gcg#worked-example; rows and columns inclusive
 G1 = [box((0, 1), (0, 4)), box((5, 8), (0, 4)), box((5, 8), (6, 9))]
 P1 = [G1[0], box((5, 8), (0, 2)), box((9, 9), (0, 1))]
 G2, P2 = [box((0, 4), (0, 3))], [box((0, 1), (0, 3))]

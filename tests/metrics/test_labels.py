@@ -1,4 +1,4 @@
-"""Class-name rules: DIOR-RSVG protocol 3.8 and 3.9, scene protocol 5.7."""
+"""Class-name rules: protocols/roc#metrics, protocols/scenes#worked-examples."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from geomag.metrics.labels import (
     strict_class,
 )
 
-# DIOR-RSVG protocol 3.9: prediction, label, SIoU
+# protocols/roc#verified-values: prediction, label, SIoU
 SIOU = [
     ("golf field", "golf field", 1),
     ("golf course", "golf field", 1 / 3),

@@ -31,7 +31,7 @@ from geomag.rle import read_rle, rle_runs
 
 CASES = Path(__file__).parents[1] / "cases"
 
-# RRSIS-D protocol 4.4: A, B, C (empty prediction), D, E (both empty)
+# protocols/referring#worked-example: A, B, C (empty prediction), D, E (both empty)
 FIVE = [Overlap(12, 20), Overlap(45, 50), Overlap(0, 4), Overlap(4, 8), Overlap(0, 0)]
 
 

@@ -1,4 +1,4 @@
-"""The verdict table and the four averages of the RSVQA protocol, 2.9 and 2.12."""
+"""The verdict table and the four averages of RSVQA (protocols/rsvqa#right-answers)."""
 
 import math
 

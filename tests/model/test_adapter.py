@@ -1,4 +1,4 @@
-"""LoRA on the language model only, new rows only, off means base (model protocol 12.10)."""
+"""LoRA on the language model only, new rows only, off means base (protocols/model#tokens)."""
 
 import pytest
 import torch

@@ -1,4 +1,7 @@
-"""What a look costs: budgets of visual tokens, and the three ways to fewer (model protocol 10)."""
+"""What a look costs: budgets of visual tokens, and the three ways to fewer.
+
+See protocols/model#visual-tokens.
+"""
 
 import numpy as np
 import pytest

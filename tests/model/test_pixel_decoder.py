@@ -1,4 +1,4 @@
-"""Eq 1: against stock SAM2, masks at once, trainable weights (model protocol 12.8, 12.11)."""
+"""Eq 1: against stock SAM2, masks at once, trainable weights (protocols/model#pixel-decoder)."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Vlm against stock LLaVA: tokens, states, generation, ragged rows (model protocol 12.9, 13)."""
+"""Vlm against stock LLaVA: tokens, states, generation, ragged rows (protocols/model#inference)."""
 
 import pytest
 import torch

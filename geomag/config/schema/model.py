@@ -62,7 +62,10 @@ class EncoderConfig:
     """Of SAM2's products on a GPU; masks of ``tf32`` differ in 0.03 % of pixels, of ``bfloat16`` in
     0.3 to 0.4 % (docs/performance.md)."""
     input: Literal["adjusted", "original", "crop"] = "adjusted"
-    """What the encoder sees: I', I, or the crop with the mask pasted back (model protocol 2)."""
+    """What the encoder sees: I', I, or the crop with the mask pasted back.
+
+    See protocols/model#views.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,7 @@ class AdapterConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MagCropConfig:
-    """Probe, window and adjustment (paper 3.2; model protocol 2-4)."""
+    """Probe, window and adjustment (paper 3.2; protocols/model#views)."""
 
     layer: int = -1
     """Decoder layer whose attention is weighted; the paper takes the last."""
@@ -119,7 +122,8 @@ class MagCropConfig:
     full size; 0: Eq 2."""
     fewer: Literal["native", "pooled", "prune"] = "native"
     """How a view gets fewer tokens: cut smaller; read at full size and its features averaged; or
-    the whole image's tokens of most heat kept and the others merged (model protocol 10)."""
+    the whole image's tokens of most heat kept and the others merged
+    (protocols/model#visual-tokens)."""
     dd: Literal["literal", "pyramid"] = "literal"
     filter: Literal["bicubic", "bilinear"] = "bicubic"
     image_level_px: int = 100

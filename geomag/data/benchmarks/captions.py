@@ -1,4 +1,4 @@
-"""UCM-Captions and Sydney-Captions: five sentences per image (caption protocol 2, 3)."""
+"""UCM-Captions and Sydney-Captions: five sentences per image (protocols/captions#files)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,7 +64,10 @@ class Captions:
             )
 
     def _kind(self, stem: str) -> str:
-        """Class by the published numbering (protocol 2.4, 3.3); files are in class order."""
+        """Class by the published numbering; files are in class order.
+
+        See protocols/captions#splits.
+        """
         number = int(stem) if stem.isdecimal() else 0
         if not 1 <= number <= self.n_images:
             return ""

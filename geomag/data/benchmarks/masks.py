@@ -68,7 +68,7 @@ def fill_polygons(
 ) -> BoolMask:
     """OR of the polygons, each filled with OpenCV's rule on int32 points, its border included.
 
-    GeoPixelD protocol 5.4: a square (2,2) (5,2) (5,5) (2,5) covers 16 pixels. What lies outside
+    protocols/gcg#polygons: a square (2,2) (5,2) (5,5) (2,5) covers 16 pixels. What lies outside
     the image is clipped.
 
     >>> int(fill_polygons([[(2, 2), (5, 2), (5, 5), (2, 5)]], width=8, height=8).sum())

@@ -1,4 +1,4 @@
-"""RSVQA-LR and RSVQA-HR: questions about Sentinel-2 and aerial tiles (RSVQA protocol 2)."""
+"""RSVQA-LR and RSVQA-HR: questions about Sentinel-2 and aerial tiles (protocols/rsvqa#files)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""AID and NWPU-RESISC45: one folder per class, every image a zero-shot test (scene protocol 5)."""
+"""AID and NWPU-RESISC45: one folder per class, every image a zero-shot test.
+
+See protocols/scenes#files.
+"""
 
 import os
 from collections.abc import Iterator, Mapping

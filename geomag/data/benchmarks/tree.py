@@ -1,7 +1,8 @@
 """Finding a download's tree under the folder the user names, and its images by stem.
 
-Mirrors wrap archives in one more folder, rename ``imgs`` to ``images`` and convert tif to jpg;
-the readers accept that (caption protocol 2.2, RSVQA protocol 2.2) and nothing that leaves the root.
+Mirrors wrap archives in one more folder, rename ``imgs`` to ``images`` and convert tif to jpg; the
+readers accept that (protocols/captions#files, protocols/rsvqa#files) and nothing that leaves the
+root.
 """
 
 import os

@@ -1,7 +1,8 @@
 """GeoChat-Bench answers: JSON Lines with ``question_id`` and ``answer``.
 
-``question_id`` is the RSVQA question, or ``<class>/<file>`` for scenes (RSVQA protocol 2.13).
-Its ``ground_truth`` and image suffix are defective and not looked at.
+``question_id`` is the RSVQA question, or ``<class>/<file>`` for scenes
+(protocols/rsvqa#geochat-bench). Its ``ground_truth`` and image suffix are defective and not looked
+at.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """GLaMM's grounded conversations: a folder with one JSON file per image.
 
 Each holds ``image_id``, ``caption``, ``phrases`` and ``pred_masks``, compressed RLE with counts
-as text (GeoPixelD protocol 6).
+as text (protocols/gcg#answers).
 """
 
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ class Grounded:
 
 
 def clean_caption(text: str) -> str:
-    """The words of a tagged description (GeoPixelD protocol, 6.4).
+    """The words of a tagged description (protocols/gcg#text).
 
     >>> clean_caption('"<p> two ships </p> [SEG] near a pier."')
     'two ships near a pier.'

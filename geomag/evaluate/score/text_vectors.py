@@ -1,7 +1,8 @@
 """Encode texts with a BERT-class model in numpy: mean of the last hidden states, unit length.
 
-The scoring path has no torch: loading it and its companions costs more than all else in a score
-of short texts. Equal to the torch classes to 1e-5 (a test). GeoPixelD protocol 7.3, DIOR-RSVG 3.8.
+The scoring path has no torch: loading it and its companions costs more than all else in a score of
+short texts. Equal to the torch classes to 1e-5 (a test). protocols/gcg#metrics,
+protocols/roc#metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

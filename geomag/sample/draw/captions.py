@@ -1,7 +1,7 @@
 """Five sentences about a place, in the manner of UCM- and Sydney-Captions.
 
 A blank stands before the period, sentences repeat, and some typos of the originals are kept
-(image protocol 2.3).
+(protocols/captions#rows).
 """
 
 from collections import Counter

@@ -89,7 +89,7 @@ DIOR: dict[str, Category] = {
     "vehicle": Category(draw=sprites.car, smallest=12, largest=36, colours=_VIVID),
     "windmill": Category(draw=sprites.windmill, smallest=40, largest=110, rgb=(244, 244, 244)),
 }
-"""The 20 classes of DIOR by display name (region protocol 3.5)."""
+"""The 20 classes of DIOR by display name (protocols/roc#classes)."""
 
 LAND_USE: dict[str, Category] = {
     "road": _lane(0.038, (92, 92, 98), (236, 236, 232)),

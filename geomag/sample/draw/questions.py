@@ -1,4 +1,4 @@
-"""Questions with exact answers, worded as RSVQA words them (region protocol 2.4).
+"""Questions with exact answers, worded as RSVQA words them (protocols/rsvqa#question-types).
 
 The wanted answer is drawn first (about 60 % for the majority) and a question with that
 answer second, so neither the kind nor the text of a question gives the answer away.
@@ -14,7 +14,7 @@ from geomag.sample.draw.matching import FAR, NEAR, Traits, gap, matches, noun, p
 from geomag.sample.draw.scene import Scene
 
 METRES_PER_PIXEL = 0.1524
-"""Resolution that area answers assume: RSVQA-HR's (region protocol 2.1)."""
+"""Resolution that area answers assume: RSVQA-HR's (protocols/rsvqa#files)."""
 URBAN_BUILDINGS = 3
 """A scene with at least this many buildings is urban."""
 _MAJORITY = 0.6

@@ -26,7 +26,7 @@ class SceneObject:
     """One object of a scene, as it shows."""
 
     category: str
-    """DIOR display name (region protocol 3.5) or a land-use class."""
+    """DIOR display name (protocols/roc#classes) or a land-use class."""
     colour: str
     """Colour word, or empty."""
     size: str

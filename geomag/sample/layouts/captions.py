@@ -1,4 +1,4 @@
-"""UCM-Captions and Sydney-Captions as they are downloaded (caption protocol 2 and 3)."""
+"""UCM-Captions and Sydney-Captions as they are downloaded (protocols/captions#files)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

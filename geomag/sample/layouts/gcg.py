@@ -1,4 +1,4 @@
-"""GeoPixelD as it is downloaded and cut (GCG protocol 5): a JSON beside each PNG patch."""
+"""GeoPixelD as it is downloaded and cut (protocols/gcg#files): a JSON beside each PNG patch."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,7 @@
-"""RRSIS-D and RefSegRS as they are downloaded (referring protocol 2 and 3), quirks included."""
+"""RRSIS-D and RefSegRS as they are downloaded, quirks included.
+
+See protocols/referring#rrsis-d-files.
+"""
 
 import re
 import xml.etree.ElementTree as ET

@@ -1,4 +1,7 @@
-"""DIOR-RSVG as it is downloaded (ROC protocol 3): XML per image, splits by running object index."""
+"""DIOR-RSVG as it is downloaded: XML per image, splits by running object index.
+
+See protocols/roc#files.
+"""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""AID and NWPU-RESISC45 as they are downloaded (scene protocol 5.1 and 5.2)."""
+"""AID and NWPU-RESISC45 as they are downloaded (protocols/scenes#files)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""RSVQA-LR and RSVQA-HR as they are downloaded (RSVQA protocol 2.2 to 2.4), stubs included."""
+"""RSVQA-LR and RSVQA-HR as they are downloaded (protocols/rsvqa), stubs included."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

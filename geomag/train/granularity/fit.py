@@ -1,8 +1,10 @@
-"""Train the Task Granularity Classifier on frozen text vectors (paper 3.2.1; model protocol 1).
+"""Train the Task Granularity Classifier on frozen text vectors.
 
 The task head learns from the same queries after it, so the classifier's weights are those that it
 would have alone. Accuracy is measured on wordings that neither training nor early stopping has
 seen.
+
+See paper 3.2.1; protocols/model#granularity.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """Queries that teach the Task Granularity Classifier, by template, so that some are held out.
 
 RSVQA and segmentation prompts come from few templates; a random split of filled texts would put
-the same wording on both sides and measure nothing (model protocol 1).
+the same wording on both sides and measure nothing (protocols/model#granularity).
 """
 
 from collections.abc import Sequence

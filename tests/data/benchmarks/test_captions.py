@@ -1,4 +1,7 @@
-"""UCM and Sydney captions: raw sentences, repeated ones kept, mirrors accepted (protocol 2, 3)."""
+"""UCM and Sydney captions: raw sentences, repeats kept, mirrors accepted.
+
+See protocols/captions#files.
+"""
 
 import json
 import shutil

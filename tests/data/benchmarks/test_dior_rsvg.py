@@ -1,4 +1,4 @@
-"""DIOR-RSVG: object indices over sorted files, display names, safe XML (ROC protocol 3)."""
+"""DIOR-RSVG: object indices over sorted files, display names, safe XML (protocols/roc#files)."""
 
 import pytest
 

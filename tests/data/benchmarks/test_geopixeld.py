@@ -1,4 +1,4 @@
-"""GeoPixelD: fillPoly, one mask per [SEG], val by source image (GeoPixelD protocol 5)."""
+"""GeoPixelD: fillPoly, one mask per [SEG], val by source image (protocols/gcg#files)."""
 
 import json
 

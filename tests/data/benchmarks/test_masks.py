@@ -65,7 +65,7 @@ def test_resizing_is_pillows_nearest_neighbour(mask, width, height):
 
 
 def test_the_resizing_example_of_the_protocol():
-    # Pixel protocol 4.3: from 5 to 3 samples Pillow takes the sources 0, 2 and 4.
+    # protocols/referring#resolution: from 5 to 3 samples Pillow takes the sources 0, 2 and 4.
     for source, target in ((0, 0), (2, 1), (4, 2)):
         mask = np.zeros((1, 5), bool)
         mask[0, source] = True

@@ -1,4 +1,7 @@
-"""RefSegRS: PackBits TIFF, threshold 50, the line break, broken lines (RefSegRS protocol 3)."""
+"""RefSegRS: PackBits TIFF, threshold 50, the line break, broken lines.
+
+See protocols/referring#refsegrs-files.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""RRSIS-D: sizes that differ, corner boxes, the odd class key, raw text (RRSIS-D protocol 2)."""
+"""RRSIS-D: sizes that differ, corner boxes, the odd class key, raw text.
+
+See protocols/referring#rrsis-d-files.
+"""
 
 import numpy as np
 import pytest

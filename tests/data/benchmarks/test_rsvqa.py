@@ -1,4 +1,4 @@
-"""RSVQA: stubs, ids, one answer, tif before png, both sets (RSVQA protocol 2)."""
+"""RSVQA: stubs, ids, one answer, tif before png, both sets (protocols/rsvqa#files)."""
 
 import json
 

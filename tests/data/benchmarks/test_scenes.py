@@ -1,4 +1,4 @@
-"""AID and RESISC45: folders by name, strays, twins, split lists (scene protocol 5)."""
+"""AID and RESISC45: folders by name, strays, twins, split lists (protocols/scenes#files)."""
 
 import shutil
 

@@ -24,7 +24,7 @@ from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.labels import semantic_iou
 from tests.evaluate.score.cases import count_java, lay, record, square
 
-# DIOR-RSVG protocol 3.9: prediction, label, SS
+# protocols/roc#verified-values: prediction, label, SS
 SS = [
     ("golf field", "golf field", 1.0),
     ("ship", "ship", 1.0),

@@ -1,4 +1,4 @@
-"""DIOR-RSVG as referring object classification: a box in, its class out (ROC protocol 3)."""
+"""DIOR-RSVG as referring object classification: a box in, its class out (protocols/roc#files)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""GeoPixelD: one description with a mask per [SEG] for each patch (GeoPixelD protocol 5)."""
+"""GeoPixelD: one description with a mask per [SEG] for each patch (protocols/gcg#files)."""
 
 import math
 import re

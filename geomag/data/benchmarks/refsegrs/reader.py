@@ -1,4 +1,4 @@
-"""RefSegRS: a phrase and a grey mask file per record (RefSegRS protocol 3)."""
+"""RefSegRS: a phrase and a grey mask file per record (protocols/referring#refsegrs-files)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from geomag.geometry import encode_mask
 from geomag.parse import read_text
 
 MASK_THRESHOLD = 50
-"""A mask pixel is foreground above this grey value (FIANet, RS2-SAM2; protocol 3.2)."""
+"""A mask pixel is foreground above this grey value (protocols/referring#refsegrs-files)."""
 
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 _TREE = "RefSegRS/{images,masks}/<id>.tif and RefSegRS/output_phrase_{train,val,test}.txt"

@@ -1,4 +1,4 @@
-"""RRSIS-D: one referring expression and one mask per record (RRSIS-D protocol 2)."""
+"""RRSIS-D: one referring expression and one mask per record (protocols/referring#rrsis-d-files)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -163,7 +163,8 @@ def _mask(
         rles = [rle_of(plane, place=f"{place}, segmentation") for plane in planes]
         if len({tuple(rle["size"]) for rle in rles}) > 1:
             raise AnnotationError(place, "planes of several sizes", "one size")
-        # The reference keeps pixels that sum to exactly 1 and so loses overlaps; protocol 2.7: > 0.
+        # The reference keeps pixels that sum to exactly 1 and so loses overlaps.
+        # protocols/referring#rrsis-d-errata: > 0.
         mask = union_of(rles)
     if mask["size"] != [info.height, info.width]:
         mask = resized_nearest(mask, width=info.width, height=info.height)
