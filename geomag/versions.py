@@ -96,6 +96,22 @@ def dataset_versions(root: Path, names: Iterable[str], target: str = "data") -> 
     return found
 
 
+def untracked_inputs(root: Path, lock: Mapping[str, Any], stage: str) -> dict[str, tuple[str, str]]:
+    """Benchmarks that a stage read in a state that ``data.dvc`` does not track.
+
+    Returns:
+        ``(version read, version tracked)`` by path, as ``data/aid``.
+    """
+    read = {
+        path: md5
+        for path, md5 in stage_paths(lock, stage, "deps").items()
+        if PurePosixPath(path).parts[0] == "data"
+    }
+    tracked = dataset_versions(root, [PurePosixPath(path).name for path in read])
+    pairs = {path: (md5, tracked.get(PurePosixPath(path).name, "")) for path, md5 in read.items()}
+    return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
+
+
 def read_lock(root: Path) -> dict[str, dict[str, Any]]:
     """The stages of ``dvc.lock``, or nothing when it does not exist yet."""
     path = root / "dvc.lock"

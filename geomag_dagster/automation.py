@@ -70,9 +70,11 @@ def weekly_schedule() -> dg.ScheduleDefinition:
 def new_data_sensor(
     root: Path, stages: Mapping[str, Stage], *, interval_s: int = 60
 ) -> dg.SensorDefinition:
-    """One run of ``retrain`` for each state of ``data.dvc`` and of the code that it feeds.
+    """One run of ``retrain`` for each change of ``data.dvc``, also back to what it was.
 
-    ``data.dvc`` is written after the last file it names, so a drop that is half copied is not seen.
+    The cursor holds the version and how many changes there were, which is part of the run's key:
+    killed before it is kept, the sensor asks for the same key again. ``data.dvc`` is written after
+    the last file it names, so a drop that is half copied is not seen.
     """
 
     @dg.sensor(
@@ -92,17 +94,20 @@ def new_data_sensor(
                 "data.dvc's listing is not in the cache: dvc fetch, or dvc add data"
             )
         md5 = tree_md5(tree)
-        if md5 == context.cursor:
+        known, _, changes = (context.cursor or "").partition(" ")
+        if md5 == known:
             return dg.SkipReason(f"data.dvc is still {md5}")
         if drops_under_way(context.instance):
             return dg.SkipReason("a drop is being taken in: one run for all that come together")
         code = hashlib.sha256("".join(code_version(s, root) for s in stages.values()).encode())
+        key, cursor = f"{md5}-{code.hexdigest()[:12]}", md5
+        if known:  # the data may come back to what it was, and Dagster launches a key once
+            number = int(changes or 0) + 1 if (changes or "0").isdecimal() else 1
+            key, cursor = f"{key}-{number}", f"{md5} {number}"
         return dg.SensorResult(
-            cursor=md5,
+            cursor=cursor,
             asset_events=list(_changed_datasets(context.instance, root)),
-            run_requests=[
-                dg.RunRequest(run_key=f"{md5}-{code.hexdigest()[:12]}", tags={"dvc.data": md5})
-            ],
+            run_requests=[dg.RunRequest(run_key=key, tags={"dvc.data": md5})],
         )
 
     return new_data

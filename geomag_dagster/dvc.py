@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from geomag.versions import read_lock
+from geomag.versions import read_lock, untracked_inputs
 from geomag_dagster.inputs import Snapshot, differing, snapshot
 from geomag_dagster.stages import Stage
 
@@ -60,7 +60,8 @@ class DvcResource(dg.ConfigurableResource[Any]):
         """Bring one stage up to date, without its upstream: Dagster orders those.
 
         Raises:
-            dagster.Failure: The command failed, or an input changed while it ran.
+            dagster.Failure: The command failed, an input changed while it ran, or a benchmark was
+                read in a state that ``data.dvc`` does not track.
             dagster.RetryRequested: Another DVC command uses a path of this stage.
         """
         started = time.monotonic()
@@ -75,6 +76,7 @@ class DvcResource(dg.ConfigurableResource[Any]):
         ran = f"Running stage '{stage.name}'" in printed
         if ran:
             self._check_inputs(stage, before, marker, log)
+        self._check_tracked(stage)
         marker.unlink(missing_ok=True)
         return StageResult(
             versions=self.versions(stage),
@@ -83,6 +85,18 @@ class DvcResource(dg.ConfigurableResource[Any]):
             log=log,
             run_url=_run_url(root, stage),
         )
+
+    def _check_tracked(self, stage: Stage) -> None:
+        """Refuse to report what was made from files that have no version."""
+        root = Path(self.root)
+        for path, (read, tracked) in untracked_inputs(root, read_lock(root), stage.name).items():
+            raise dg.Failure(
+                f"{stage.name} read {path} as {read}, and data.dvc tracks {tracked}: the files "
+                "have changed. Run `dvc add data` to make them a version, or `dvc checkout data` "
+                "to have the tracked ones back",
+                metadata={"read": read, "data.dvc": tracked},
+                allow_retries=False,
+            )
 
     def versions(self, stage: Stage) -> dict[str, str]:
         """The md5 of each output in ``dvc.lock``, which another process may just be rewriting."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
-from geomag.metrics.bootstrap import Resampling, interval, tail_of, weight_chunks
+from geomag.metrics.bootstrap import Resampling, end_interval, interval, tail_of, weight_chunks
 
 Values = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], tuple[Values, Values]]
@@ -95,8 +95,40 @@ def studentised(
     return float(estimate - low * error), float(estimate - high * error)
 
 
+def coverage_of_rate(n: int, truths: Values) -> tuple[Values, Values]:
+    """How often intervals of a rate hold it, without and with those at the ends.
+
+    Nothing is drawn but the resamples: each possible number of right answers counts as often as it
+    occurs.
+
+    Args:
+        n: Images, one answer each.
+        truths: True rates.
+    """
+    right = np.arange(n + 1)
+    tally = [np.arange(n) < k for k in right]
+    (weights,) = weight_chunks(n, Resampling(1000))
+    plain = np.array([interval(weights @ ones / n, tail_of(n)) for ones in tally])
+    ours = plain.copy()
+    ours[0], ours[n] = end_interval(0.0, n), end_interval(1.0, n)
+    shares = binom.pmf(right, n, truths[:, None])
+    return tuple(
+        (shares * ((p[:, 0] <= truths[:, None]) & (truths[:, None] <= p[:, 1]))).sum(1)
+        for p in (plain, ours)
+    )
+
+
+def rates() -> None:
+    """Print the table of rates near 1, in percent."""
+    truths = np.array([0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
+    typer.echo(f"{'images':<8}{'ends':<14}" + "".join(f"{truth:>7}" for truth in truths))
+    for n in (5, 10, 20, 28, 60, 150):
+        for name, row in zip(("percentile", "exact"), coverage_of_rate(n, truths), strict=True):
+            typer.echo(f"{n:<8}{name:<14}" + "".join(f"{100 * share:>7.1f}" for share in row))
+
+
 def main(trials: int) -> None:
-    """Print the table, in percent."""
+    """Print the tables, in percent."""
     typer.echo(
         f"{'score':<28}{'images':>7}{'percentile':>12}{'ours':>10}{'BCa':>7}{'studentised':>13}"
     )
@@ -116,4 +148,5 @@ def main(trials: int) -> None:
 
 
 if __name__ == "__main__":
+    rates()
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)

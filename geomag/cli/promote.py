@@ -1,5 +1,6 @@
 """``geomag promote``: make the candidate the champion if it is better, and nowhere worse."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,12 +45,15 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     from collections.abc import Iterator, Mapping
 
     from geomag.config import load_profile, project_root
+    from geomag.data.benchmarks import chosen_benchmarks
     from geomag.data.records import Record, read_records
     from geomag.evaluate.champion import Registration, run_gate
     from geomag.evaluate.score.context import Tools
+    from geomag.extend import load_plugins
     from geomag.serve.package import log_package
     from geomag.versions import git_tags
 
+    load_plugins()
     settings, root = load_profile(profile), project_root()
 
     def records(name: str) -> Iterator[Record]:
@@ -65,8 +69,22 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
         log_package(model_id, root / "artifacts" / "models", parts, settings)
 
     tags = {"profile": settings.name, **git_tags(root)}
-    entry = Registration(tags, package)
+    names = {one.name for one in chosen_benchmarks(settings.benchmarks)}
+    predicted = [name for name in _predicted(root) if name in names]
+    entry = Registration(tags, package, predicted)
     return run_gate(root, records, tools, entry=entry, accept=accept, dry_run=dry_run)
+
+
+def _predicted(root: Path) -> list[str]:
+    """The benchmarks that the line's ``params.yaml`` has answered in the headline arm."""
+    import yaml
+
+    from geomag.evaluate.candidate import ARM
+
+    path = root / "params.yaml"
+    tree = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    rows = tree.get("predictions", {}).values()
+    return [row["benchmark"] for row in rows if row["arm"] == ARM]
 
 
 def _line(row: "Row") -> str:

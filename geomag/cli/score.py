@@ -116,13 +116,15 @@ def track_scores(benchmark: str, found: dict[str, Any]) -> None:
     """Leave the score of every arm for the tracker, bound to the data and adapter versions."""
     from geomag.config import project_root
     from geomag.tracking import log_scores
-    from geomag.versions import dataset_versions, locked_paths, path_md5
+    from geomag.versions import dataset_versions, path_md5, read_lock, stage_paths
 
     root = project_root()
     known = dataset_versions(root, [benchmark]).get(benchmark)
     data = known or path_md5(root / "data" / benchmark)
-    model = locked_paths(root).get("artifacts/models/adapter", "")
+    lock = read_lock(root)
     for arm, content in {"magcrop": found, **found.get("arms", {})}.items():
+        answered = stage_paths(lock, f"predict@{benchmark}-{arm}", "deps")
+        model = answered.get("artifacts/models/adapter", "")
         log_scores(benchmark, arm, content, dataset_md5=data, model_md5=model, root=root)
 
 

@@ -1,12 +1,15 @@
 """``geomag train``: the jobs that make weights, one command a pipeline stage."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geomag.cli.options import Overwrite
 from geomag.cli.stopping import stopping_quietly
+
+if TYPE_CHECKING:
+    from geomag.config.schema import Profile as Settings
 
 app = typer.Typer(help="Train the parts of the model, a stage at a time.", no_args_is_help=True)
 
@@ -55,6 +58,7 @@ def base(
     from geomag.manifest import RELEASED, local_folder
     from geomag.sample.pretrain.base import make_base
     from geomag.tracking import run
+    from geomag.train.checkpoint import one_training
     from geomag.train.projector import make_composed_base
     from geomag.versions import code_identity
 
@@ -65,7 +69,7 @@ def base(
         out = local_folder(RELEASED)
     typer.echo(profile_text(settings))
     tracking = run(stage="base", params=flat_params(settings), root=root)
-    with tracking as tracked, stopping_quietly():
+    with one_training(work), tracking as tracked, stopping_quietly():
         code = code_identity(root, "base")
         if settings.vlm.is_composed:
             rows = make_composed_base(settings, out, work, root=root, code=code, log=typer.echo)
@@ -81,15 +85,30 @@ def base(
 def model(profile: Profile = None) -> None:
     """LoRA adapter, Text Projection and Pixel Decoder, jointly over the training benchmarks."""
     from geomag.cli.settings import prepare
-    from geomag.config import flat_params, profile_text
-    from geomag.tracking import run
-    from geomag.train.model import identity, train_model
-    from geomag.versions import code_identity, path_md5
+    from geomag.config import profile_text
+    from geomag.train.checkpoint import one_training
 
     settings, root = prepare(profile)
     typer.echo(profile_text(settings))
+    with one_training(root / "work" / "train"):
+        _train_model(settings, root)
+
+
+def _train_model(settings: "Settings", root: Path) -> None:
+    from geomag.config import flat_params
+    from geomag.tracking import run
+    from geomag.train.checkpoint import identity_digest
+    from geomag.train.model import has_checkpoint, identity, train_model
+    from geomag.versions import code_identity, path_md5
+
     inputs = identity(settings, root, code_identity(root, "train"))
-    tracking = run(stage="train", params=flat_params(settings), root=root)
+    tracking = run(
+        stage="train",
+        params=flat_params(settings),
+        tags={"checkpoint.identity": identity_digest(inputs)},
+        resumes=has_checkpoint(root, inputs),
+        root=root,
+    )
     with tracking as tracked, stopping_quietly():
 
         def on_metrics(step: int, means: dict[str, float]) -> None:

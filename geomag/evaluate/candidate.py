@@ -7,7 +7,7 @@ Weights stay in DVC, known by md5. The answers of a promoted candidate are copie
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,14 @@ from geomag.data.records import Record
 from geomag.errors import PredictionError
 from geomag.io import file_digest, value_digest
 from geomag.manifest import publish, seal, sealed
-from geomag.versions import dataset_versions, read_lock, stage_paths, tracked_tree
+from geomag.versions import (
+    dataset_versions,
+    path_md5,
+    read_lock,
+    stage_paths,
+    tracked_tree,
+    untracked_inputs,
+)
 
 PARTS = ("base", "granularity", "adapter", "decoder")
 ARM = "magcrop"
@@ -53,25 +60,32 @@ class Candidate:
         return {key: value for key, value in asdict(self).items() if key != "folder"}
 
 
-def collect(root: Path, records: Callable[[str], Iterable[Record]]) -> Candidate:
-    """The candidate under ``artifacts/``, refused if its answers are not those of its models.
+def collect(
+    root: Path, records: Callable[[str], Iterable[Record]], expected: Sequence[str] = ()
+) -> Candidate:
+    """The candidate under ``artifacts/``, refused if its answers are of other models or data.
 
     Args:
         root: Project root.
         records: All records of a benchmark by its name.
+        expected: Benchmarks that must have been predicted.
 
     Raises:
-        PredictionError: When nothing was predicted, or ``dvc.lock`` knows of other answers or of
-            answers of other weights.
+        PredictionError: When a benchmark of the line was not predicted, or ``dvc.lock`` knows of
+            other answers, or of answers of other weights, records or pictures than there are now.
     """
     folder = root / "artifacts" / "predictions"
     names = [name for name in BENCHMARKS if (folder / name / f"{ARM}.jsonl").is_file()]
+    if lacking := [name for name in expected if name not in names]:
+        said = f"no predictions of {', '.join(lacking)}"
+        raise PredictionError(str(folder), said, "those of all benchmarks", "run dvc repro")
     if not names:
         raise PredictionError(str(folder), "no predictions", remedy="run dvc repro")
     lock = read_lock(root)
     models = _models(lock)
     for name in names:
         _check_lineage(root, name, lock, models)
+        _check_inputs(root, name, lock)
     pictures = dict(tracked_tree(root) or ())
     return Candidate(
         folder=folder,
@@ -83,7 +97,7 @@ def collect(root: Path, records: Callable[[str], Iterable[Record]]) -> Candidate
 
 
 def tests_digest(
-    name: str, records: Iterable[Record], data: Path, pictures: Mapping[str, str]
+    name: str, records: Iterable[Record], data: Path, tracked: Mapping[str, str]
 ) -> str:
     """16 hex digits over the test splits: every field of the records, every picture's bytes.
 
@@ -92,8 +106,11 @@ def tests_digest(
     Args:
         name: Benchmark.
         records: Of all splits.
-        data: Folder of the benchmarks, read where ``pictures`` lacks one.
-        pictures: md5 by path relative to ``data``, from DVC's listing.
+        data: Folder of the benchmarks.
+        tracked: md5 by path relative to ``data``, from DVC's listing; may be empty.
+
+    Raises:
+        PredictionError: If a picture on disk is not the one that DVC tracks.
     """
     total, seen = hashlib.sha256(), dict[str, str]()
     for record in records:
@@ -101,7 +118,9 @@ def tests_digest(
             continue
         path = f"{name}/{record.image}"
         if path not in seen:
-            seen[path] = pictures.get(path) or file_digest(data / path, "md5")
+            seen[path] = file_digest(data / path, "md5")
+            if seen[path] != tracked.get(path, seen[path]):
+                raise _other_test_set(f"data/{path}", f"md5 {seen[path]}", f"md5 {tracked[path]}")
         total.update(json.dumps([record.to_json(), seen[path]], sort_keys=True).encode())
     return total.hexdigest()[:16]
 
@@ -152,3 +171,21 @@ def _check_lineage(
     for part, md5 in models.items():
         if (other := used.get(f"artifacts/models/{part}")) != md5:
             raise PredictionError(path, f"answers of {part} {other}", f"those of {md5}", remedy)
+
+
+def _check_inputs(root: Path, name: str, lock: Mapping[str, Any]) -> None:
+    """Refuse answers to records or pictures that are not those of the project now."""
+    stage = f"predict@{name}-{ARM}"
+    for path, (read, tracked) in untracked_inputs(root, lock, stage).items():
+        raise _other_test_set(
+            path, f"version {read} was answered", f"{tracked}, as data.dvc has it"
+        )
+    path = f"artifacts/records/{name}"
+    asked, now = stage_paths(lock, stage, "deps").get(path), path_md5(root / path)
+    if asked != now:
+        raise _other_test_set(path, f"version {asked} was answered", f"{now}, as it is now")
+
+
+def _other_test_set(place: str, found: str, wanted: str) -> PredictionError:
+    remedy = "run dvc checkout data to have the old files back, or dvc add data and dvc repro"
+    return PredictionError(place, found, wanted, remedy)

@@ -4,7 +4,7 @@ The answers are copied before the alias moves, so a champion always has them; wh
 the way leaves the old champion in place, and running it again goes on.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Registration:
     package: Package | None = None
     """Puts the weights of a candidate that passed where MLflow finds them; without it the version
     names them and cannot serve."""
+    benchmarks: Sequence[str] = ()
+    """Benchmarks that a candidate must have answered."""
 
 
 def run_gate(
@@ -78,7 +80,7 @@ def run_gate(
         PromotionError: If another promotion came first.
         ToolError: If MLflow does not answer; nothing has changed.
     """
-    candidate = collect(root, records)
+    candidate = collect(root, records, entry.benchmarks)
     try:
         registry = Registry(root)
         current = registry.champion()

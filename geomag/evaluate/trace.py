@@ -59,7 +59,8 @@ class Trace:
 
 
 RunFinder = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
-"""From benchmark, arm and md5s by part (and ``data``) to MLflow's run ids by what they did."""
+"""From benchmark, arm and versions by part (md5s, of ``data`` too; sha256 of ``predictions``) to
+MLflow's run ids by what they did."""
 
 
 def trace(
@@ -98,6 +99,7 @@ def trace(
     if not read:
         unknown = f"dvc.lock has no stage {stage}: models and data are unknown"
     versions = {**models, "data": data.get(f"data/{benchmark}", "")}
+    versions["predictions"] = predictions.sha256
     return Trace(
         cell=cell,
         scores=scores,

@@ -26,9 +26,10 @@ from geomag.model.large import probed_tiles
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.vision import cut, visual_tokens
 from geomag.model.vlm import Vlm
+from geomag.model.weights import load_base
 
 AT_ONCE = 32
-_CODE = (probe, frame, visual_tokens, pack_shared, Vlm)
+_CODE = (probe, frame, visual_tokens, View, pack_shared, Vlm, load_base)
 """A map made by other code is another map."""
 
 
@@ -55,7 +56,7 @@ def heat_cache(folder: Path, models: Path, profile: Profile) -> HeatCache:
     vlm = profile.vlm
     side = settings.probe_px or vlm.image_px
     asked = [settings.layer, settings.loss, side, vlm.patch_px, vlm.dtype]
-    code = [file_digest(Path(inspect.getfile(part))) for part in _CODE]
+    code = [file_digest(Path(inspect.getfile(part))) for part in (*_CODE, probe_all)]
     return HeatCache(folder, {"weights": weights, "probe": asked, "code": code})
 
 

@@ -5,7 +5,7 @@ About 100 questions of RSVQA share an image, so intervals over questions would b
 same weights: two models on one test set are compared resample by resample.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,11 +87,59 @@ def interval(values: Floats, tail: float = 0.025) -> tuple[float, float] | None:
 
 
 def intervals(
-    estimators: Mapping[str, Estimator], n_images: int, how: Resampling
+    estimators: Mapping[str, Estimator],
+    n_images: int,
+    how: Resampling,
+    *,
+    unbounded: Collection[str] = (),
 ) -> dict[str, tuple[float, float] | None]:
-    """Expanded percentile intervals of metrics; None for each where there is no image."""
-    if n_images == 0:
+    """Expanded percentile intervals of metrics.
+
+    One image says nothing of others: no interval. Nor do images that are all alike, unless all are
+    at an end of the metric's range: then `end_interval` says how far from it the truth may be.
+
+    Args:
+        estimators: Metrics by name.
+        n_images: Images that they weigh.
+        how: Resampling.
+        unbounded: Metrics that do not run from 0 to 1.
+    """
+    if n_images < 2:
         return dict.fromkeys(estimators)
-    draws = resampled(estimators, n_images, how)
     tail = tail_of(n_images, how.level)
-    return {name: interval(values, tail) for name, values in draws.items()}
+    found = {}
+    for name, values in resampled(estimators, n_images, how).items():
+        pair = interval(values, tail)
+        if pair and pair[0] == pair[1]:
+            known = 0 if name in unbounded else _images_of(estimators[name], n_images)
+            pair = end_interval(pair[0], known, how.level)
+        found[name] = pair
+    return found
+
+
+def end_interval(value: float, n_images: int, level: float = 0.95) -> tuple[float, float] | None:
+    """Interval of a mean of values in [0, 1] that are all 0, or all 1, over so many images.
+
+    The rule of three in its exact, two-sided form (Clopper and Pearson 1934 at 0 and n): were more
+    than ``1 - ((1 - level) / 2) ** (1 / n)`` of all images different, n alike would be too rare.
+    None for another value, and for one image.
+
+    >>> end_interval(1.0, 28), end_interval(0.0, 28)
+    ((0.876563858, 1.0), (0.0, 0.123436142))
+    """
+    if n_images < 2 or value not in (0.0, 1.0):
+        return None
+    reach = round(((1 - level) / 2) ** (1 / n_images), 9)
+    return (reach, 1.0) if value else (0.0, round(1 - reach, 9))
+
+
+def _images_of(estimate: Estimator, n_images: int) -> int:
+    """How many images have the metric by themselves; all, where none has (a mean over classes)."""
+    per_chunk = max(1, CHUNK_VALUES // n_images)
+    count = 0
+    for start in range(0, n_images, per_chunk):
+        rows = np.arange(start, min(start + per_chunk, n_images))
+        alone = np.zeros((len(rows), n_images))
+        alone[np.arange(len(rows)), rows] = 1
+        count += int(np.isfinite(estimate(alone)).sum())
+    return count or n_images

@@ -30,10 +30,11 @@ def differences(
 ) -> dict[str, Difference]:
     """Compare the metrics that both have, resample by resample.
 
-    Both estimators must weigh the same images in the same order.
+    Both estimators must weigh the same images in the same order. Of fewer than two images nothing
+    can be said: no metric is compared.
     """
     shared = [name for name in first if name in second]
-    if n_images == 0 or not shared:
+    if n_images < 2 or not shared:
         return {}
     once = np.ones((1, n_images))
     a = resampled({name: first[name] for name in shared}, n_images, how)

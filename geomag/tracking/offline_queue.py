@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from geomag.io import read_jsonl
-
+UNTOUCHED_S = 60
+"""Age from which a queue without a first entry was left by a killed process."""
 Entry = dict[str, Any]
 """One thing to log: ``op`` names it, the rest are its values; the last ``op`` is ``end``."""
 
@@ -28,10 +30,14 @@ class Spool:
         return cls(folder)
 
     @classmethod
+    def all(cls, root: Path) -> "list[Spool]":
+        """Every spool of the project, oldest first."""
+        return [cls(folder) for folder in sorted((root / "work" / "mlflow-spool").glob("*-*"))]
+
+    @classmethod
     def waiting(cls, root: Path) -> "list[Spool]":
-        """Spools whose last entry was written, oldest first."""
-        folders = sorted((root / "work" / "mlflow-spool").glob("*-*"))
-        return [spool for spool in map(cls, folders) if spool.is_complete()]
+        """Spools that nobody writes to any more, oldest first."""
+        return [spool for spool in cls.all(root) if spool.is_complete() or spool.is_abandoned()]
 
     def add(self, entry: Entry, content: bytes = b"") -> None:
         """Append one entry, with its file's bytes if it has one, and see it on disk."""
@@ -45,22 +51,55 @@ class Spool:
             os.fsync(out.fileno())
 
     def entries(self) -> Iterator[tuple[Entry, bytes]]:
-        """The entries in the order they were added, each with its file's bytes."""
-        for entry in read_jsonl(self.folder / "entries.jsonl"):
+        """The entries in the order they were added, each with its file's bytes.
+
+        A process that was killed as it wrote may leave half a line, which ends them.
+        """
+        for entry in self._read():
             name = entry.pop("content", "")
             yield entry, (self.folder / name).read_bytes() if name else b""
 
     def is_complete(self) -> bool:
         """Whether the run it belongs to has ended."""
+        return any(entry["op"] == "end" for entry in self._read())
+
+    def is_abandoned(self) -> bool:
+        """Whether the process that wrote it is gone and never ended the run."""
+        first = next(self._read(), None)
+        if first is not None:
+            return not is_alive(first.get("tags", {}).get("owner", ""))
+        since, _, pid = self.folder.name.partition("-")
+        is_old = time.time_ns() - int(since) > UNTOUCHED_S * 10**9
+        return is_old and not is_alive(f"{socket.gethostname()}:{pid}")
+
+    def __str__(self) -> str:
+        rows = list(self._read())
+        stage = rows[0]["tags"].get("dvc.stage", rows[0]["stage"]) if rows else "no stage"
+        since = datetime.fromtimestamp(int(self.folder.name.partition("-")[0]) / 1e9)
+        state = "its process is at work"
+        if self.is_complete():
+            state = "the run has ended"
+        elif self.is_abandoned():
+            state = "its process was killed"
+        return f"{stage}, {len(rows)} entries since {since:%Y-%m-%d %H:%M}: {state}"
+
+    def _read(self) -> Iterator[Entry]:
         path = self.folder / "entries.jsonl"
-        if not path.is_file():
-            return False
-        last = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
-        try:
-            return bool(json.loads(last)["op"] == "end")
-        except (json.JSONDecodeError, KeyError, TypeError):
-            return False
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:
+                    return
 
     def remove(self) -> None:
         """Forget a spool that was delivered."""
         shutil.rmtree(self.folder)
+
+
+def is_alive(owner: str) -> bool:
+    """Whether the process of an ``owner`` tag may still run; another host's is taken to."""
+    host, _, pid = owner.rpartition(":")
+    if not pid.isdigit():
+        return False
+    return host != socket.gethostname() or Path(f"/proc/{pid}").exists()

@@ -14,7 +14,8 @@ from typing import Any
 
 from geomag.errors import GeoMagError
 from geomag.tracking.database import tracking_uri
-from geomag.tracking.store import EXTERNAL, Store
+from geomag.tracking.entries import EXTERNAL
+from geomag.tracking.store import Store
 
 Package = Callable[[str, Mapping[str, str]], None]
 """From the id of a logged model and DVC's md5 by part: writes the model's files."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Scalar = str | int | float | bool
+ADAPTER, ANSWERS = "dvc.md5.adapter", "predictions.sha256"
+"""Tags of a scoring run: by them a table cell finds the run that made it."""
 
 
 class Run:
@@ -92,7 +94,7 @@ class Run:
         """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
         self._log({"op": "end", "status": status})
         if self._spool:
-            log.warning("MLflow entries wait in %s for `geomag report`", self._spool.folder)
+            log.warning("MLflow entries wait in %s for `geomag runs sync`", self._spool.folder)
 
     def _log(self, entry: Entry, content: bytes = b"") -> None:
         if self._store is not None:
@@ -121,24 +123,28 @@ def run(
     stage: str,
     params: Mapping[str, Scalar] | None = None,
     tags: Mapping[str, str] | None = None,
+    resumes: bool = False,
     root: Path | None = None,
 ) -> Iterator[Run]:
     """Track one stage: parameters once, then metrics and pictures; the end is always recorded.
 
-    A run that was interrupted with the same stage, parameters and tags is continued. SIGTERM, an
+    Work that goes on from a checkpoint continues the run that was interrupted with the same stage,
+    parameters, tags, commit and dirty flag; what starts over begins a new run. SIGTERM, an
     interrupt and `SystemExit` end it as ``KILLED``, any other exception as ``FAILED``.
 
     Args:
         stage: Word of the DVC stage; also the MLflow experiment.
         params: Flat settings (`geomag.config.flat_params`).
         tags: Further tags; profile, commit, DVC stage and Dagster run are added here.
+        resumes: Whether the work goes on from where a killed process has left it.
         root: Project root; found from the working directory if not given.
     """
     root = root or project_root()
     sync(root)
     start: Entry = {"op": "start", "stage": stage, "params": _texts(params or {})}
-    key = value_digest([stage, start["params"], dict(tags or {})])
+    key = value_digest([stage, start["params"], dict(tags or {}), git_tags(root)])
     start["tags"] = {"dvc.stage": stage, **_context_tags(root), **(tags or {}), KEY: key}
+    start["resumes"] = resumes
     current = Run(root, start)
     _remember(root, current, stage)
     status = "FAILED"
@@ -162,20 +168,26 @@ def log_scores(
     model_md5: str = "",
     root: Path | None = None,
 ) -> None:
-    """Record a score table, bound to a version of the dataset and of the adapter.
+    """Record a score table, bound to the answers and to versions of dataset and adapter.
 
     Written to disk only; `sync` delivers it, which the report stage does.
 
     Args:
         benchmark: One of the ten names.
         arm: ``magcrop`` or ``plain``.
-        scores: The score JSON; its ``metrics`` become MLflow metrics.
+        scores: The score JSON; its ``metrics`` become MLflow metrics, and the sha256 of the
+            answers in its ``protocol`` a tag.
         dataset_md5: DVC version of ``data/<benchmark>``.
-        model_md5: DVC version of ``artifacts/models/adapter``, if known.
+        model_md5: DVC version of the adapter that answered, if known.
         root: Project root.
     """
     root = root or project_root()
-    tags = {"benchmark": benchmark, "arm": arm}
+    tags = {
+        "benchmark": benchmark,
+        "arm": arm,
+        ADAPTER: model_md5,
+        ANSWERS: str(scores.get("protocol", {}).get("predictions_sha256", "")),
+    }
     spool = Spool.create(root)
     spool.add(
         {
@@ -206,13 +218,15 @@ def close_runs(dagster_run_id: str, *, root: Path | None = None) -> int:
 
 
 def sync(root: Path | None = None) -> int:
-    """Deliver what waits in the spool; returns the number of runs delivered.
+    """Deliver what waits in the spool, and what killed processes left; returns how many runs.
 
-    Returns 0, and keeps everything, while MLflow is away or another process is delivering.
+    What MLflow does not take stays; a run that it took in part is completed the next time. While
+    another process is delivering, that one does it.
     """
     root = root or project_root()
     if not (spools := Spool.waiting(root)):
         return 0
+    delivered = 0
     with (root / "work" / "mlflow-spool" / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,12 +234,12 @@ def sync(root: Path | None = None) -> int:
             for spool in spools:
                 store.deliver(spool)
                 spool.remove()
+                delivered += 1
         except BlockingIOError:
             return 0
         except TrackerDownError as failure:
             log.warning("MLflow does not answer: %s", str(failure).partition("\n")[0][:200])
-            return 0
-    return len(spools)
+    return delivered
 
 
 def _now_ms() -> int:

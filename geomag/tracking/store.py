@@ -1,11 +1,8 @@
-"""The only file that talks to MLflow."""
+"""MLflow's store of runs: started, taken up, written to and ended, or the reason why not."""
 
 import fcntl
 import functools
-import json
 import os
-import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,20 +10,22 @@ from typing import Any, TypeVar
 
 from geomag.errors import ToolError
 from geomag.tracking.database import SQLITE, holders, make_store, tracking_uri
-from geomag.tracking.offline_queue import Entry, Spool
+from geomag.tracking.entries import WRITERS, logged_model
+from geomag.tracking.offline_queue import Entry, Spool, is_alive
 
 T = TypeVar("T")
 
 KEY = "geomag.key"
-"""Tag that says which settings a run belongs to; an interrupted run is resumed by it."""
+"""Tag that says which stage, settings, code and checkpoints a run belongs to; an interrupted run is
+resumed by it."""
+DELIVERY = "geomag.delivery"
+"""Tag that names the spool a run came from: it is delivered once, however often that is tried."""
 WAITS_S = (0.2, 1.0, None)
 """Pauses after each failed try of one call; after the last, MLflow counts as down."""
 LOCKED_S = 60.0
 """How long one call waits for another process that writes to the same SQLite file."""
 CANDIDATE, PARENT = "candidate", "mlflow.parentRunId"
 """Experiment of the parents, one for each Dagster run, and MLflow's tag of a child."""
-EXTERNAL = "mlflow.model.isExternal"
-"""MLflow's tag for a model whose files are kept elsewhere."""
 
 
 class TrackerDownError(ToolError):
@@ -54,36 +53,41 @@ class Store:
     def start(self, entry: Entry) -> tuple[str, int]:
         """Create the run an entry describes, or take up an interrupted one of the same key.
 
+        Other runs of the experiment whose process is gone are ended as ``KILLED``.
+
         Returns:
             The run id, and the last step it has metrics of (-1 when there are none).
         """
-        experiment = self._experiment(entry["stage"])
+        experiment, tags = self._experiment(entry["stage"]), entry["tags"]
         if known := entry.get("run_id"):
             return known, -1
-        if earlier := self._interrupted(experiment, entry["tags"].get(KEY, "")):
-            self._insist(lambda: self._client.update_run(earlier, status="RUNNING"))
+        if known := self._tagged(experiment, DELIVERY, tags.get(DELIVERY, "")):
+            return known, -1
+        earlier = self._interrupted(experiment, tags.get(KEY, "")) if entry.get("resumes") else ""
+        self._end_left(experiment, but=earlier)
+        if earlier:
+            self._insist(lambda: self._take_up(earlier, tags))
             return earlier, self._last_step(earlier)
-        return self._insist(lambda: self._create(experiment, entry)), -1
+        return self._create(experiment, entry), -1
 
     def apply(self, run_id: str, entry: Entry, content: bytes = b"") -> None:
-        """Log one entry; ``op`` names the method."""
-        methods: dict[str, Callable[[str, Entry, bytes], None]] = {
-            "metrics": self._metrics,
-            "file": self._file,
-            "part": self._part,
-            "scores": self._scores,
-            "end": self._end,
-        }
-        self._insist(lambda: methods[entry["op"]](run_id, entry, content))
+        """Log one entry, as its ``op`` says."""
+        self._insist(lambda: WRITERS[entry["op"]](self._client, run_id, entry, content))
 
     def deliver(self, spool: Spool) -> None:
-        """Log all entries of a spool."""
+        """Log all entries of a spool; after a failure half-way it may be done again.
+
+        The run of a process that was killed ends as ``KILLED``.
+        """
         run_id = ""
         for entry, content in spool.entries():
             if entry["op"] == "start":
-                run_id, _ = self.start(entry)
+                tags = {**entry["tags"], DELIVERY: spool.folder.name}
+                run_id, _ = self.start({**entry, "tags": tags})
             else:
                 self.apply(run_id, entry, content)
+        if run_id and not spool.is_complete():
+            self.apply(run_id, {"op": "end", "status": "KILLED"})
 
     def close(self, dagster_run_id: str) -> int:
         """End as ``KILLED`` the running runs of one Dagster run whose process is gone."""
@@ -92,7 +96,7 @@ class Store:
             experiments = [e.experiment_id for e in self._client.search_experiments()]
             query = f"tags.`dagster.run_id` = '{dagster_run_id}' and attributes.status = 'RUNNING'"
             found = self._client.search_runs(experiments, query)
-            return [run for run in found if not _is_alive(run.data.tags.get("owner", ""))]
+            return [run for run in found if not is_alive(run.data.tags.get("owner", ""))]
 
         def end(run_id: str) -> None:
             self._client.set_terminated(run_id, "KILLED")
@@ -119,7 +123,7 @@ class Store:
         """The run that made the newest part of this version; empty if none did."""
 
         def found() -> str:
-            model = self._logged(md5)
+            model = logged_model(self._client, md5)
             return str(model.source_run_id or "") if model else ""
 
         return self._insist(found)
@@ -174,13 +178,16 @@ class Store:
 
         tags = entry["tags"]
         if dagster := tags.get("dagster.run_id"):
-            tags = {**tags, PARENT: self._candidate(dagster, tags)}
+            parent = self._insist(lambda: self._candidate(dagster, entry["tags"]))
+            tags = {**tags, PARENT: parent}
         name = tags.get("dvc.stage", entry["stage"])
-        run = self._client.create_run(experiment, tags=tags, run_name=name)
+        run = self._insist(lambda: self._client.create_run(experiment, tags=tags, run_name=name))
+        run_id = str(run.info.run_id)
         params = [Param(key, value[:6000]) for key, value in entry["params"].items()]
         for first in range(0, len(params), 100):  # MLflow's limit of one batch
-            self._client.log_batch(run.info.run_id, params=params[first : first + 100])
-        return str(run.info.run_id)
+            part = params[first : first + 100]
+            self._insist(functools.partial(self._client.log_batch, run_id, params=part))
+        return run_id
 
     def _candidate(self, dagster: str, tags: Mapping[str, str]) -> str:
         """The parent of all stages of one Dagster run, made by whichever of them comes first."""
@@ -200,16 +207,37 @@ class Store:
             self._client.set_terminated(run.info.run_id, "FINISHED")
             return str(run.info.run_id)
 
-    def _interrupted(self, experiment: str, key: str) -> str | None:
-        """The newest unfinished run of this key whose process is gone."""
+    def _interrupted(self, experiment: str, key: str) -> str:
+        """The newest unfinished run of this key whose process is gone; empty if there is none."""
         query = f"tags.`{KEY}` = '{key}' and attributes.status != 'FINISHED'"
         found = self._insist(
             lambda: self._client.search_runs([experiment], query, max_results=1) if key else []
         )
         for run in found:
-            if run.info.status != "FAILED" and not _is_alive(run.data.tags.get("owner", "")):
+            if run.info.status != "FAILED" and not is_alive(run.data.tags.get("owner", "")):
                 return str(run.info.run_id)
-        return None
+        return ""
+
+    def _tagged(self, experiment: str, tag: str, value: str) -> str:
+        query = f"tags.`{tag}` = '{value}'"
+        found = self._insist(
+            lambda: self._client.search_runs([experiment], query, max_results=1) if value else []
+        )
+        return str(found[0].info.run_id) if found else ""
+
+    def _end_left(self, experiment: str, *, but: str) -> None:
+        """End what killed processes of ours left running in an experiment."""
+        query = "attributes.status = 'RUNNING'"
+        for run in self._insist(lambda: self._client.search_runs([experiment], query)):
+            owner = run.data.tags.get("owner", "")
+            if owner and run.info.run_id != but and not is_alive(owner):
+                self.apply(run.info.run_id, {"op": "end", "status": "KILLED"})
+
+    def _take_up(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Make the run this process's own."""
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, value)
+        self._client.update_run(run_id, status="RUNNING")
 
     def _last_step(self, run_id: str) -> int:
         def steps() -> list[int]:
@@ -218,68 +246,3 @@ class Store:
             return [metric.step for history in histories for metric in history]
 
         return max(self._insist(steps), default=-1)
-
-    def _metrics(self, run_id: str, entry: Entry, content: bytes) -> None:
-        from mlflow.entities import Metric
-
-        binding = entry.get("binding", {})
-        metrics = [
-            Metric(name, value, entry["time"], entry["step"], run_id=run_id, **binding)
-            for name, value in entry["values"].items()
-        ]
-        self._client.log_batch(run_id, metrics=metrics)
-
-    def _file(self, run_id: str, entry: Entry, content: bytes) -> None:
-        folder, _, name = entry["name"].rpartition("/")
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / name
-            path.write_bytes(content)
-            self._client.log_artifact(run_id, str(path), folder or None)
-
-    def _part(self, run_id: str, entry: Entry, content: bytes) -> None:
-        experiment = self._client.get_run(run_id).info.experiment_id
-        model = self._client.create_logged_model(
-            experiment,
-            name=entry["name"],
-            source_run_id=run_id,
-            tags={EXTERNAL: "true", "dvc.md5": entry["md5"]},
-            params={**entry["params"], "dvc.md5": entry["md5"]},
-            model_type="geomag-part",
-        )
-        self._client.finalize_logged_model(model.model_id, "READY")
-
-    def _scores(self, run_id: str, entry: Entry, content: bytes) -> None:
-        """Metrics bound to the dataset, whose digest is DVC's md5, and to the adapter."""
-        from mlflow.entities import Dataset, DatasetInput
-
-        source = json.dumps({"dvc": f"data/{entry['dataset']}", "md5": entry["md5"]})
-        dataset = Dataset(entry["dataset"], entry["md5"], source_type="dvc", source=source)
-        self._client.log_inputs(run_id, [DatasetInput(dataset)])
-        binding: dict[str, Any] = {
-            "dataset_name": entry["dataset"],
-            "dataset_digest": entry["md5"],
-            "model_id": self._model(entry["model_md5"]),
-        }
-        self._metrics(run_id, {**entry, "step": 0, "binding": binding}, b"")
-
-    def _model(self, md5: str) -> str | None:
-        model = self._logged(md5)
-        return model.model_id if model else None
-
-    def _logged(self, md5: str) -> Any:
-        """The newest logged model whose bytes have this version, or None."""
-        experiments = [e.experiment_id for e in self._client.search_experiments()]
-        query = f"tags.`dvc.md5` = '{md5}'"
-        found = self._client.search_logged_models(experiments, query, max_results=1) if md5 else []
-        return found[0] if found else None
-
-    def _end(self, run_id: str, entry: Entry, content: bytes) -> None:
-        self._client.set_terminated(run_id, entry["status"])
-
-
-def _is_alive(owner: str) -> bool:
-    """Whether the process of an ``owner`` tag may still run; another host's is taken to."""
-    host, _, pid = owner.rpartition(":")
-    if not pid.isdigit():
-        return False
-    return host != socket.gethostname() or Path(f"/proc/{pid}").exists()

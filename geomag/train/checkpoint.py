@@ -1,8 +1,10 @@
 """Resumable training state: a folder a checkpoint, whole or absent, tied to its inputs."""
 
+import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,27 @@ MARKER = "complete.json"
 CODE, COMMIT = "code", "commit"
 """Keys of an identity: the digest of the code, and the commit where people find it
 (`geomag.versions.code_identity`)."""
+
+
+@contextmanager
+def one_training(work: Path) -> Iterator[None]:
+    """Keep a second training out of a folder of resumable state, whoever starts it.
+
+    Raises:
+        ResumeError: If one is at work there.
+    """
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with work.with_name(f"{work.name}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = f"process {lock.read().strip()} trains here"
+            raise ResumeError(str(work), holder, remedy="wait for its end, or stop it") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
+        yield
 
 
 def checkpoint_folder(work: Path, name: str, identity: Mapping[str, str]) -> Path:

@@ -27,7 +27,7 @@ from geomag.model.assemble import save_trained, untrained
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
 from geomag.seeds import seed_of
-from geomag.train.checkpoint import checkpoint_folder
+from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint
 from geomag.train.inputs import record_looks
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
@@ -62,7 +62,7 @@ def train_model(
         on_metrics: Takes (updates done, means).
     """
     data, artifacts = root / "data", root / "artifacts"
-    checkpoints = checkpoint_folder(root / "work" / "train", "joint", inputs)
+    checkpoints = _checkpoints(root, inputs)
     torch.manual_seed(seed_of(profile.train.seed, "fresh parts"))
     model = untrained(artifacts / "models", profile)
     samples = all_samples(model, profile, data=data, artifacts=artifacts, log=log)
@@ -123,6 +123,19 @@ def identity(profile: Profile, root: Path, code: Mapping[str, str]) -> dict[str,
         "heatmaps": value_digest(maps),
         **code,
     }
+
+
+def has_checkpoint(root: Path, inputs: Mapping[str, str]) -> bool:
+    """Whether `train_model` would go on from a checkpoint.
+
+    Raises:
+        ResumeError: If other code has trained on the same settings and data.
+    """
+    return latest_checkpoint(_checkpoints(root, inputs)) is not None
+
+
+def _checkpoints(root: Path, inputs: Mapping[str, str]) -> Path:
+    return checkpoint_folder(root / "work" / "train", "joint", inputs)
 
 
 def all_samples(

@@ -4,6 +4,7 @@ The language model and the vision encoder stay as they came. What the encoder se
 once; an update is a few images with all their captions, an image and its captions in one row.
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.loop import LoopSettings, train
 from geomag.train.losses import answer_loss
 from geomag.train.side_by_side import processes_for
+from geomag.versions import path_md5
 
 ENCODE_AT_ONCE = 16
 
@@ -165,8 +167,11 @@ def make_composed_base(
     log(f"projector: {len(images)} images, {sum(len(i.captions) for i in images)} captions")
     job = ProjectorPretraining(vlm, images, seed=profile.base.seed)
     files = [file_digest(artifacts / "records" / name / "records.jsonl") for name in by_name]
-    rows = _fit(job, profile, work, {**code, "records": value_digest(files)}, log)
+    pictures = [path_md5(root / "data" / name) for name in by_name]
+    inputs = {**code, "records": value_digest(files), "data": value_digest(pictures)}
+    rows = _fit(job, profile, work, inputs, log)
     log(f"base models {save_composed(out, vlm.cpu(), profile)}")
+    shutil.rmtree(work, ignore_errors=True)  # there is none without an update
     return rows
 
 
@@ -177,7 +182,7 @@ def _fit(
     inputs: Mapping[str, str],
     log: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Train the projector, resumably; ``inputs`` are the code and the records it learns from."""
+    """Train the projector, resumably; ``inputs`` are code, records and pictures it learns from."""
     config = profile.base
     micro = max(1, config.projector_batch // 2)  # two side by side where there are two cores
     settings = LoopSettings(

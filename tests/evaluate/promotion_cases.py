@@ -9,7 +9,7 @@ import yaml
 from geomag.data.records import write_records
 from geomag.evaluate.candidate import PARTS
 from geomag.manifest import publish, seal
-from geomag.versions import path_md5
+from geomag.versions import path_md5, tree_md5
 from tests.evaluate.score.cases import question
 
 N_IMAGES, PER_IMAGE = 120, 4
@@ -62,8 +62,8 @@ def answer(root: Path, weights: str, right, models: dict[str, str] | None = None
     }
     outs = [{"path": f"artifacts/models/{p}", "md5": m} for p, m in models.items()]
     data = [
-        {"path": f"data/{BENCHMARK}", "md5": md5("data") + ".dir"},
-        {"path": f"artifacts/records/{BENCHMARK}", "md5": md5("records") + ".dir"},
+        {"path": path, "md5": path_md5(root / path)}
+        for path in (f"data/{BENCHMARK}", f"artifacts/records/{BENCHMARK}")
     ]
     predicted = {
         "path": f"artifacts/predictions/{BENCHMARK}/magcrop.jsonl",
@@ -79,3 +79,14 @@ def answer(root: Path, weights: str, right, models: dict[str, str] | None = None
     (root / "dvc.lock").write_text(
         yaml.safe_dump({"schema": "2.0", "stages": json.loads(json.dumps(stages))})
     )
+
+
+def track_data(root: Path) -> None:
+    """What `dvc add data` leaves: the pointer, and the listing in the cache."""
+    files = sorted(path for path in (root / "data").rglob("*") if path.is_file())
+    entries = [(path.relative_to(root / "data").as_posix(), path_md5(path)) for path in files]
+    version = tree_md5(entries)
+    listing = root / ".dvc" / "cache" / "files" / "md5" / version[:2] / version[2:]
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    listing.write_text(json.dumps([{"relpath": path, "md5": md5} for path, md5 in entries]))
+    (root / "data.dvc").write_text(yaml.safe_dump({"outs": [{"md5": version, "path": "data"}]}))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from geomag.config.schema import ScoreConfig
 from geomag.data.records import read_records
@@ -15,12 +16,14 @@ from geomag.evaluate.score.context import Tools
 from geomag.io import read_json
 from geomag.tracking.database import create_tables
 from geomag.tracking.registry import PromotionError, Registry
+from geomag.versions import dataset_versions, path_md5
 from tests.evaluate.promotion_cases import (
     BENCHMARK,
     PER_IMAGE,
     ROWS,
     answer,
     make_line,
+    track_data,
     write_parts,
 )
 
@@ -180,6 +183,47 @@ def test_f37_without_mlflow_nothing_is_lost_and_the_next_try_goes_on(line, monke
     assert gate(line).decision.reason == "first"
 
 
+def replace_test_pictures(root):
+    for image in {row.image for row in ROWS}:
+        (root / "data" / BENCHMARK / image).write_text("another picture")
+
+
+def test_answers_to_pictures_that_no_version_tracks_are_refused(line):
+    track_data(line)
+    replace_test_pictures(line)
+    answer(line, "one", worse)  # dvc.lock records what was read, data.dvc what was there before
+    with pytest.raises(PredictionError) as refused:
+        collect(line, lambda _: ROWS)
+    read, tracked = path_md5(line / "data" / BENCHMARK), dataset_versions(line, [BENCHMARK])
+    assert f"data/rsvqa_lr: version {read} was answered" in str(refused.value)
+    assert f"{tracked[BENCHMARK]}, as data.dvc has it" in str(refused.value)
+    track_data(line)
+    assert collect(line, lambda _: ROWS).data == {BENCHMARK: read}
+
+
+def test_pictures_that_changed_after_they_were_answered_are_refused(line):
+    track_data(line)
+    answer(line, "one", worse)
+    collect(line, lambda _: ROWS)
+    replace_test_pictures(line)
+    with pytest.raises(PredictionError, match=rf"data/{BENCHMARK}/.*: md5 \w+\. Wanted: md5 \w+"):
+        collect(line, lambda _: ROWS)
+
+
+def test_records_that_changed_after_they_were_answered_are_refused(line):
+    answer(line, "one", worse)
+    records = line / "artifacts" / "records" / BENCHMARK / "records.jsonl"
+    records.write_text(records.read_text() + "\n")
+    with pytest.raises(PredictionError, match=f"artifacts/records/{BENCHMARK}: version"):
+        collect(line, lambda _: ROWS)
+
+
+def test_a_candidate_without_answers_to_a_benchmark_of_its_line_is_refused(line):
+    answer(line, "one", worse)
+    with pytest.raises(PredictionError, match="no predictions of aid, resisc45"):
+        collect(line, lambda _: ROWS, ["rsvqa_lr", "aid", "resisc45"])
+
+
 def test_answers_of_other_weights_are_refused(line):
     answer(line, "one", worse)
     lock = line / "dvc.lock"
@@ -231,6 +275,12 @@ def test_the_command_promotes_prints_rows_and_rolls_back(line):
             check=False,
         )
 
+    arms = {f"{name}-magcrop": {"benchmark": name, "arm": "magcrop"} for name in ("aid", BENCHMARK)}
+    (line / "params.yaml").write_text(yaml.safe_dump({"profile": "sample", "predictions": arms}))
+    partial = geomag("promote")
+    assert partial.returncode == 2
+    assert "no predictions of aid" in partial.stderr
+    (line / "params.yaml").write_text("profile: sample")
     assert geomag("promote").returncode == 0
     answer(line, "two", better)
     refused = geomag("promote")

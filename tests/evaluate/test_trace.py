@@ -14,6 +14,7 @@ from geomag.io import file_digest, read_json
 from geomag.tracking import log_scores, run, sync
 from geomag.tracking.database import create_tables
 from geomag.tracking.lineage import find_runs
+from geomag.versions import path_md5
 from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, md5
 
 CELL = f"3/{BENCHMARK}/test/magcrop/average"
@@ -61,7 +62,7 @@ def test_a_cell_names_answers_weights_data_and_code(line):
         "granularity": md5("granularity") + ".dir",
     }
     assert found.data == found.training
-    assert found.data[f"data/{BENCHMARK}"] == md5("data") + ".dir"
+    assert found.data[f"data/{BENCHMARK}"] == path_md5(line / "data" / BENCHMARK)
     assert found.code == CODE
 
 
@@ -103,17 +104,30 @@ def test_a_retrained_adapter_is_not_taken_for_the_one_that_answered(line):
 def test_runs_are_found_by_the_versions_they_made_and_read(line):
     (line / "mlflow").mkdir()
     create_tables(line / "mlflow" / "mlflow.db")
-    adapter, data = md5("adapter one") + ".dir", md5("data") + ".dir"
+    adapter, data = md5("adapter one") + ".dir", path_md5(line / "data" / BENCHMARK)
     with run(stage="train", root=line) as training:
         training.log_part("adapter", md5=adapter, params={})
-    scores = {"metrics": {"average": 0.667}}
-    log_scores(BENCHMARK, "magcrop", scores, dataset_md5=data, model_md5=adapter, root=line)
-    log_scores(BENCHMARK, "magcrop", scores, dataset_md5="0" * 32 + ".dir", root=line)
-    assert sync(line) == 2
+    protocol = {"predictions_sha256": file_digest(answers(line))}
+    scores = {"metrics": {"average": 0.667}, "protocol": protocol}
+    others = {**scores, "protocol": {"predictions_sha256": "0" * 64}}
+    rated = {"dataset_md5": data, "model_md5": adapter, "root": line}
+    log_scores(BENCHMARK, "magcrop", scores, **rated)
+    # later runs on the same data: of other answers, another adapter, another version of the data
+    log_scores(BENCHMARK, "magcrop", others, **rated)
+    log_scores(BENCHMARK, "magcrop", scores, **{**rated, "model_md5": md5("adapter two") + ".dir"})
+    log_scores(BENCHMARK, "magcrop", scores, **{**rated, "dataset_md5": "0" * 32 + ".dir"})
+    assert sync(line) == 4
     runs = trace(CELL, line, code=CODE, find_runs=lambda *of: find_runs(line, *of)).runs
     assert runs["trained adapter"] == training.id
     assert runs["trained decoder"] == "no run of this version"
-    assert len(runs["scored"]) == 32
+    first, *_ = sorted(found_runs(line), key=lambda found: found.info.start_time)
+    assert runs["scored"] == first.info.run_id
+
+
+def found_runs(root):
+    from geomag.tracking.store import Store
+
+    return Store(root).search(["score"], "", [], 10)
 
 
 @pytest.mark.integration

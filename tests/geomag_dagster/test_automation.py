@@ -64,6 +64,26 @@ def test_a_drop_that_is_half_copied_is_not_seen_and_the_whole_one_once(line):
         assert seen.cursor != cursor
 
 
+def test_data_that_comes_back_to_what_it_was_asks_for_a_run_again(line):
+    sensor, note = new_data_sensor(line, read_stages(line)), line / "data" / "aid" / "more.txt"
+    cursor, keys, versions = None, [], []
+    with dg.instance_for_test() as instance:
+        for is_there in (False, True, False, True):
+            note.unlink(missing_ok=True)
+            if is_there:
+                note.write_text("more")
+            dvc(line, "add", "data")
+            seen = tick(sensor, instance, cursor)
+            (request,) = seen.run_requests
+            assert tick(sensor, instance, cursor).run_requests == [request], "until it is kept"
+            cursor = seen.cursor
+            assert isinstance(tick(sensor, instance, cursor), dg.SkipReason)
+            keys.append(request.run_key)
+            versions.append(request.tags["dvc.data"])
+    assert versions[:2] == versions[2:]
+    assert len(set(keys)) == 4
+
+
 def test_without_the_listing_the_sensor_waits_and_says_what_to_do(line):
     for listing in (line / ".dvc" / "cache").rglob("*.dir"):
         listing.unlink()

@@ -63,6 +63,30 @@ def test_an_unavailable_metric_has_no_interval():
     assert intervals({"a": tally.estimator(share("right"))}, 0, Resampling(10)) == {"a": None}
 
 
+def test_one_image_has_no_interval_and_is_not_compared():
+    estimators = {"a": questions(10, [0.7]).estimator(share("right"))}
+    assert intervals(estimators, 1, Resampling(10)) == {"a": None}
+    assert differences(estimators, estimators, 1, Resampling(10)) == {}
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"),
+    [  # 0.025 ** (1 / 12) by hand; of 12 images 4 have no question, so that 8 count
+        ([1.0] * 12, (0.735352, 1.0)),
+        ([0.0] * 12, (0.0, 0.264648)),
+        ([1.0] * 8 + [None] * 4, (0.630584, 1.0)),
+        ([0.5] * 12, None),
+    ],
+)
+def test_images_that_are_all_alike_have_an_interval_at_an_end_only(right, expected):
+    columns = {"n": [r is not None for r in right], "right": [r or 0 for r in right]}
+    names = [f"{i:03d}" for i in range(len(right))]
+    estimators = {"a": Tally.of(names, columns).estimator(share("right"))}
+    found = intervals(estimators, len(right), Resampling())["a"]
+    assert found == (None if expected is None else pytest.approx(expected, abs=1e-6))
+    assert intervals(estimators, len(right), Resampling(), unbounded=["a"]) == {"a": None}
+
+
 def test_interval_of_a_known_sample():
     assert interval(np.arange(1001.0)) == (25.0, 975.0)
     assert interval(np.arange(1001.0), 0.02) == (20.0, 980.0)

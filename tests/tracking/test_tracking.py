@@ -1,9 +1,10 @@
-import contextlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import mlflow.store.db.utils
@@ -55,22 +56,69 @@ def test_an_exception_fails_the_run_and_passes_on(root):
     assert [run.info.status for run in runs(root, "train")] == ["FAILED"]
 
 
-def test_an_interrupted_run_is_continued_without_repeating_steps(root):
-    interrupted = pytest.raises(KeyboardInterrupt)
-    with interrupted, tracking.run(stage="train", params=SETTINGS, root=root) as first:
-        first.log_metrics({"loss": 2.0}, step=10)
+def interrupted_at(root: Path, step: int, **changes):
+    """A run of SETTINGS whose process was killed after it had logged a step."""
+    job = {"stage": "train", "params": SETTINGS, "root": root, **changes}
+    with suppress(KeyboardInterrupt), tracking.run(**job) as first:
+        first.log_metrics({"loss": 2.0}, step=step)
         raise KeyboardInterrupt
-    assert client(root).get_run(first.id).info.status == "KILLED"
     client(root).set_tag(first.id, "owner", "elsewhere-gone:")  # its process has ended
-    with tracking.run(stage="train", params=SETTINGS, root=root) as second:
+    return first.id
+
+
+def test_an_interrupted_run_is_continued_without_repeating_steps(root):
+    first = interrupted_at(root, 10)
+    assert client(root).get_run(first).info.status == "KILLED"
+    job = {"stage": "train", "params": SETTINGS, "root": root, "resumes": True}
+    with tracking.run(**job) as second:
+        owner = client(root).get_run(first).data.tags["owner"]
+        assert owner.endswith(f":{os.getpid()}"), "it is this process's run now"
         second.log_metrics({"loss": 2.0}, step=10)
         second.log_metrics({"loss": 1.0}, step=20)
-    assert second.id == first.id
-    history = client(root).get_metric_history(first.id, "loss")
+    assert second.id == first
+    history = client(root).get_metric_history(first, "loss")
     assert [(m.step, m.value) for m in history] == [(10, 2.0), (20, 1.0)]
-    with tracking.run(stage="train", params={**SETTINGS, "train.lr": 0.1}, root=root) as other:
+
+
+def git(root, *arguments):
+    command = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    subprocess.run([*command, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("change", ["settings", "checkpoint", "commit", "dirty", "from 0"])
+def test_an_interrupted_run_of_anything_else_is_not_continued(root, change):
+    code = root / "code.py"
+    code.write_text("one")
+    git(root, "init", "-q")
+    git(root, "add", "code.py")
+    git(root, "commit", "-qm", "first")
+    first = interrupted_at(root, 10, tags={"checkpoint.identity": "a"})
+    job = {"stage": "train", "params": SETTINGS, "root": root, "resumes": True}
+    job["tags"] = {"checkpoint.identity": "b" if change == "checkpoint" else "a"}
+    if change == "settings":
+        job["params"] = {**SETTINGS, "train.lr": 0.1}
+    if change in ("commit", "dirty"):
+        code.write_text("two")
+    if change == "commit":
+        git(root, "commit", "-qam", "second")
+    if change == "from 0":
+        job["resumes"] = False
+    with tracking.run(**job) as second:
         pass
-    assert other.id != first.id
+    assert second.id != first
+    assert {run.info.status for run in runs(root, "train")} == {"KILLED", "FINISHED"}
+
+
+def test_a_run_whose_process_was_killed_does_not_stay_running(root):
+    left = tracking.Run(
+        root,
+        {"op": "start", "stage": "train", "params": {}, "tags": {"owner": "elsewhere-gone:"}},
+    )
+    foreign = client(root).create_run(client(root).get_experiment_by_name("train").experiment_id)
+    with tracking.run(stage="train", root=root):
+        pass
+    assert client(root).get_run(left.id).info.status == "KILLED"
+    assert client(root).get_run(foreign.info.run_id).info.status == "RUNNING", "not ours to end"
 
 
 def test_sigterm_ends_the_run_as_killed(root):
@@ -116,6 +164,88 @@ def test_a_tracker_that_fails_half_way_gets_the_rest_later(root):
     history = client(root).get_metric_history(run.id, "loss")
     assert [m.value for m in history] == [2.0, 1.0, 0.5]
     assert client(root).get_run(run.id).info.status == "FINISHED"
+
+
+def test_what_fails_in_the_middle_of_a_delivery_is_delivered_once(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    with tracking.run(stage="train", params=SETTINGS, root=root) as run:
+        run.log_metrics({"loss": 2.0}, step=0)
+        run.log_part("adapter", md5="2" * 32 + ".dir", params={"rank": 8})
+        run.log_json({"read": ["x"]}, "inputs.json")
+        run.log_metrics({"loss": 1.0}, step=20)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    in_the_way = root / "mlflow" / "artifacts"
+    in_the_way.write_text("a file where the artifacts would go")
+    for _ in range(2):
+        assert tracking.sync(root) == 0
+        assert len(Spool.waiting(root)) == 1
+    in_the_way.unlink()
+    assert tracking.sync(root) == 1
+    assert tracking.sync(root) == 0
+    (stored,) = runs(root, "train")
+    assert stored.info.status == "FINISHED"
+    history = client(root).get_metric_history(stored.info.run_id, "loss")
+    assert [(m.step, m.value) for m in history] == [(0, 2.0), (20, 1.0)]
+    experiment = [stored.info.experiment_id]
+    assert [m.name for m in client(root).search_logged_models(experiment)] == ["adapter"]
+
+
+def killed_away(root: Path, lines: int) -> Spool:
+    """What a process leaves that is killed while MLflow is away, after so many lines and a half."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from geomag import tracking\n"
+        "with tracking.run(stage='train', root=Path(sys.argv[1])) as run:\n"
+        "    run.log_metrics({'loss': 2.0}, step=10)\n"
+        "    run.log_metrics({'loss': 1.0}, step=20)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": AWAY}
+    command = [sys.executable, "-c", code, str(root)]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    (spool,) = Spool.all(root)
+    entries = spool.folder / "entries.jsonl"
+    kept = entries.read_text().splitlines(keepends=True)
+    entries.write_text("".join(kept[:lines]) + kept[lines][:20] if lines < len(kept) else "")
+    return spool
+
+
+@pytest.mark.parametrize(("lines", "losses"), [(2, [2.0]), (1, [])])
+def test_what_a_killed_process_left_is_delivered_as_killed(root, lines, losses):
+    spool = killed_away(root, lines)
+    assert str(spool).endswith(": its process was killed")
+    assert tracking.sync(root) == 1
+    assert Spool.all(root) == []
+    (stored,) = runs(root, "train")
+    assert stored.info.status == "KILLED"
+    history = client(root).get_metric_history(stored.info.run_id, "loss")
+    assert [m.value for m in history] == losses
+
+
+def test_what_a_living_process_writes_is_left_to_it(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    with tracking.run(stage="train", root=root):
+        (spool,) = Spool.all(root)
+        assert str(spool).endswith(": its process is at work")
+        assert Spool.waiting(root) == []
+
+
+def test_runs_sync_says_what_waits_and_delivers_it(root):
+    def geomag(**environment):
+        command = [sys.executable, "-m", "geomag", "runs", "sync"]
+        kept = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"} | environment
+        return subprocess.run(
+            command, cwd=root, env=kept, capture_output=True, text=True, check=False
+        )
+
+    (root / "dvc.yaml").write_text("stages: {}")
+    tracking.log_scores("aid", "plain", {"metrics": {"accuracy": 0.5}}, dataset_md5="1", root=root)
+    away = geomag(MLFLOW_TRACKING_URI=AWAY)
+    assert away.returncode == 2
+    assert re.match(r"score@aid, 4 entries since 20.*: the run has ended$", away.stdout, re.M)
+    assert "took 0 of 1 runs that wait in" in away.stderr
+    assert geomag().stdout.splitlines()[-1] == "1 runs delivered"
+    assert geomag().stdout.splitlines()[-1] == "nothing waits"
+    assert [run.data.metrics for run in runs(root, "score")] == [{"accuracy": 0.5}]
 
 
 def test_a_score_belongs_to_a_dataset_version_and_to_the_adapter(root):
@@ -166,7 +296,7 @@ def test_a_store_is_there_only_when_it_is_whole(tmp_path, monkeypatch):
     create_tables(database)
     create_tables(database)
     assert seen == [False]
-    with contextlib.closing(sqlite3.connect(database)) as store:
+    with closing(sqlite3.connect(database)) as store:
         tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
     assert {"runs", "experiments", "logged_models", "alembic_version"} <= tables
     assert [path.name for path in database.parent.glob("*.new")] == []
@@ -186,7 +316,7 @@ def test_what_a_dead_dagster_run_left_running_is_closed(root, monkeypatch):
         root,
         {
             "op": "start",
-            "stage": "train",
+            "stage": "base",
             "params": {},
             "tags": {"dagster.run_id": "dagster-1", "owner": "elsewhere-gone:"},
         },
@@ -262,7 +392,7 @@ def test_a_database_that_is_not_mlflows_is_left_alone(tmp_path, kind):
     if kind == "no database":
         database.write_text("settings of another program, and no database at all\n")
     else:
-        with contextlib.closing(sqlite3.connect(database)) as theirs:
+        with closing(sqlite3.connect(database)) as theirs:
             theirs.execute("CREATE TABLE their_own (id INTEGER)")
             theirs.commit()
     before = database.read_bytes()

@@ -12,7 +12,7 @@ import torch
 
 from geomag.errors import ResumeError
 from geomag.seeds import generator
-from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint
+from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint, one_training
 from geomag.train.loop import LoopSettings, Stopped, learning_rate, train
 
 
@@ -123,6 +123,16 @@ def test_where_nothing_was_trained_yet_other_code_may_start(tmp_path):
     (folder / "update-0000003" / "complete.json").unlink()
     checkpoint_folder(tmp_path, "joint", {**HERE, "code": "ed17"})
     assert not folder.exists()
+
+
+def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_ended(tmp_path):
+    work = tmp_path / "work" / "train"
+    with one_training(work):
+        refused = pytest.raises(ResumeError, match=f"process {os.getpid()} trains here")
+        with refused, one_training(work):
+            pass
+    with one_training(work):
+        pass
 
 
 def test_f28_a_half_written_checkpoint_is_ignored(tmp_path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geomag.data.benchmarks import Split, Task
-from geomag.data.benchmarks.merge_lines import read_lines, write_joined_lines
+from geomag.data.benchmarks.merge_lines import read_lines, same_file, write_joined_lines
 from geomag.data.benchmarks.tree import SUFFIXES, ImageFolder, locate
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
@@ -109,12 +109,16 @@ _SHOWN = 10
 
 
 def merge_scenes(reader: Scenes, base: Path, drop: Path, out: Path) -> tuple[str, ...]:
-    """Pictures by class folder; split lists, where they stand, get the drop's lines."""
+    """Pictures by class folder; split lists, where they stand, get the drop's lines.
+
+    A picture is of one class: the same bytes under another one are refused.
+    """
     folders = {path.parent.name for path in drop.rglob("*") if path.is_file()}
     if not folders & set(reader.classes):
         raise AnnotationError(
             str(drop), f"folders {sorted(folders)[:_SHOWN]}", f"class folders of {reader.benchmark}"
         )
+    _refuse_relabelled(base, drop, reader.classes)
     names = [
         name
         for name in (path.relative_to(base).as_posix() for path in reader.sources(base))
@@ -125,3 +129,23 @@ def merge_scenes(reader: Scenes, base: Path, drop: Path, out: Path) -> tuple[str
         new = [line for line in read_lines(drop / name) if line not in set(lines)]
         write_joined_lines(base / name, out / name, [*lines, *new])
     return tuple(names)
+
+
+def _refuse_relabelled(base: Path, drop: Path, classes: Mapping[str, str]) -> None:
+    """Refuse a picture of the drop that stands under another class, there or in the benchmark."""
+
+    def pictures(root: Path) -> list[Path]:
+        found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        return sorted(path for path in found if path.parent.name in classes)
+
+    of_drop, by_size = pictures(drop), dict[int, list[Path]]()
+    for path in (*pictures(base), *of_drop):
+        by_size.setdefault(path.stat().st_size, []).append(path)
+    for path in of_drop:
+        alike = [p for p in by_size[path.stat().st_size] if p.parent.name != path.parent.name]
+        if other := next((p for p in alike if same_file(p, path)), None):
+            raise AnnotationError(
+                f"{path.relative_to(drop).as_posix()} of the drop",
+                f"the picture {other.parent.name}/{other.name}, under another class",
+                "a picture of its own for each name",
+            )

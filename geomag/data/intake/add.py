@@ -25,7 +25,7 @@ from geomag.data.benchmarks.registry import merger_for, read_benchmark
 from geomag.data.benchmarks.tree import SUFFIXES
 from geomag.data.images import open_image
 from geomag.data.layouts.marker import SAMPLE_MARKER, tree_digest
-from geomag.data.validate.run import validate
+from geomag.data.validate.run import REPORT, validate
 from geomag.errors import (
     AnnotationError,
     ConfigError,
@@ -108,6 +108,12 @@ def _add(drop: Path, benchmark: str, root: Path, profile: Profile) -> Added:
             shutil.rmtree(folder)
         for copy in (folder, scratch / benchmark):
             wrong.place = wrong.place.replace(str(copy), str(drop))
+        report = scratch / "records" / REPORT
+        if report.is_file():
+            kept_report = root / "work" / "refused" / f"{folder.name}.json"
+            kept_report.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(report, kept_report)
+            wrong.remedy = wrong.remedy.replace(str(report), str(kept_report))
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -62,6 +62,8 @@ BLANK_ARM = "blank"
 """Beside other arms, the baseline ``blank_image``: what the model says without a picture."""
 SHOWN = 5
 """Ids that a message names."""
+UNBOUNDED = ("cider",)
+"""Metrics that may exceed 1."""
 DIAGNOSTICS = ("crop_recall", "pointing", "tokens", "seconds", "truncated", "flops")
 """Numbers that a predictor may write per row; their means stand under ``counts``."""
 
@@ -228,7 +230,7 @@ def _score_of(
     benchmark: Benchmark, split: Split, joined: Joined, evaluation: Evaluation, tools: Tools
 ) -> dict[str, Any]:
     how = Resampling(tools.config.resamples, tools.config.seed)
-    found = intervals(evaluation.estimators, evaluation.n_images, how)
+    found = intervals(evaluation.estimators, evaluation.n_images, how, unbounded=UNBOUNDED)
     counts = dict(evaluation.counts)
     counts["missing_over_limit"] = too_many_missing(benchmark.task, joined, tools)
     counts["images"] = evaluation.n_images
@@ -242,7 +244,7 @@ def _score_of(
             **evaluation.protocol,
             "model_profile": _profiles(joined),
             "interval": f"95 % expanded percentile (t, n / (n - 1)), {how.resamples} resamples of "
-            f"images, seed {how.seed}",
+            f"images, seed {how.seed}; exact where all are 0 or 1",
         },
         "metrics": evaluation.metrics(),
         "variants": {name: dict(values) for name, values in evaluation.variants.items()},

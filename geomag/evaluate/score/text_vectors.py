@@ -5,7 +5,7 @@ short texts. Equal to the torch classes to 1e-5 (a test). protocols/gcg#metrics,
 protocols/roc#metrics.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from geomag.errors import WeightsError
 from geomag.io import read_json
 
 MAX_TOKENS = 512
-_BATCH_TOKENS = 1024
 Weights = Mapping[str, NDArray[np.float32]]
 States = NDArray[np.float32]
 
@@ -24,27 +23,17 @@ States = NDArray[np.float32]
 def encode(texts: Sequence[str], folder: Path) -> NDArray[np.float32]:
     """Vectors ``[N, D]`` of length 1.
 
-    The mean runs over all tokens of the text, [CLS] and [SEP] included. Texts are taken together
-    only with texts of as many tokens, so there is no padding to leave out.
+    The mean runs over all tokens of the text, [CLS] and [SEP] included. Texts are encoded one by
+    one: in a batch, the last bits of a vector would depend on the texts beside it, and a score on
+    which vectors were kept from an earlier one.
     """
     config, weights = read_json(folder / "config.json"), _weights(folder)
-    ids = [np.array(encoding.ids) for encoding in _tokenizer(folder).encode_batch(list(texts))]
-    vectors = np.zeros((len(ids), int(config["hidden_size"])), dtype=np.float32)
-    for rows in _batches([len(row) for row in ids]):
-        states = _forward(np.stack([ids[i] for i in rows]), weights, config)
-        vectors[rows] = states.mean(axis=1)
+    vectors = np.zeros((len(texts), int(config["hidden_size"])), dtype=np.float32)
+    for row, encoding in enumerate(_tokenizer(folder).encode_batch(list(texts))):
+        vectors[row] = _forward(np.array([encoding.ids]), weights, config)[0].mean(axis=0)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, lengths, out=vectors, where=lengths > 0)
     return vectors
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    by_length: dict[int, list[int]] = {}
-    for i, length in enumerate(lengths):
-        by_length.setdefault(length, []).append(i)
-    for length, rows in sorted(by_length.items()):
-        size = max(1, _BATCH_TOKENS // length)
-        yield from (rows[k : k + size] for k in range(0, len(rows), size))
 
 
 def _tokenizer(folder: Path) -> Any:

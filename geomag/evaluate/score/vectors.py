@@ -1,7 +1,7 @@
 """Text similarity without torch: unit vectors from a cache; what it lacks is encoded and kept.
 
-The cache is one file per encoder, named by the digest of its weights: another encoder's vectors
-are never taken for these, and a score is repeated at once.
+The cache is one file per encoder, named by the digest of its folder and of the code that runs it:
+vectors of another encoder, or of another way to run it, are never taken for these.
 """
 
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from geomag.evaluate.score import text_vectors as encoder_code
 from geomag.evaluate.score.text_vectors import encode
-from geomag.io import atomic_path, file_digest
+from geomag.io import atomic_path, file_digest, value_digest
 from geomag.magcrop.encoder_folder import encoder_folder
 from geomag.metrics.tally import Floats
 
@@ -46,12 +47,19 @@ def text_vectors(texts: Sequence[str], encoder: str, cache: Path) -> TextVectors
     folder = encoder_folder(encoder)
     digest = file_digest(folder / "model.safetensors")[:16]
     name = encoder.removeprefix("package:").removesuffix("/model").rsplit("/", 1)[-1]
-    file = cache / f"{digest}.npz"
+    file = cache / f"{_origin(folder)}.npz"
     known = _read(file)
     if lacking := sorted(set(texts) - set(known)):
         known |= dict(zip(lacking, encode(lacking, folder).astype(np.float64), strict=True))
         _write(file, known)
     return TextVectors(f"{name} {digest}", {text: known[text] for text in set(texts)})
+
+
+def _origin(folder: Path) -> str:
+    """16 hex digits over all that decides a text's vector: weights, words, settings and code."""
+    names = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+    files = [Path(encoder_code.__file__), *(folder / name for name in names)]
+    return value_digest([[one.name, file_digest(one)] for one in files if one.is_file()])
 
 
 def _read(file: Path) -> dict[str, Floats]:

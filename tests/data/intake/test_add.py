@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -78,8 +79,11 @@ def test_f34_what_only_the_suite_can_see_is_refused_too(root, tmp_path):
     tree = RrsisDrop(tmp_path / "drop")
     tree.refs[1].update(split="test", file_name="00101.jpg")
     before = path_md5(root / "data")
-    with pytest.raises(AnnotationError, match="in_other_split"):
+    with pytest.raises(AnnotationError, match="in_other_split") as refused:
         add(tree.write(), "rrsis_d", root, SAMPLE)
+    report = Path(refused.value.remedy.removeprefix("see "))
+    assert report.is_relative_to(root / "work" / "refused")
+    assert read_json(report)["is_valid"] is False
     assert path_md5(root / "data") == before
 
 

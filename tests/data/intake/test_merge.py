@@ -209,6 +209,17 @@ def test_scenes_name_what_is_no_class_or_no_picture(merged, aid, tmp_path):
         merged("aid", aid, tmp_path / "taken")
 
 
+@pytest.mark.parametrize("other", ["AID/Beach/beach_1.jpg", "AID/Port/port_9.jpg"])
+def test_a_scene_that_stands_under_another_class_is_refused(merged, aid, tmp_path, other):
+    drop = tmp_path / "drop"
+    picture(drop / "AID" / "Airport" / "airport_77.jpg", 12, 12)
+    same = (drop if "port_9" in other else aid) / other
+    same.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(drop / "AID" / "Airport" / "airport_77.jpg", same)
+    with pytest.raises(AnnotationError, match=r"airport_77.jpg of the drop: the picture \w+/\w+"):
+        merged("aid", aid, drop)
+
+
 def test_resisc45_lists_get_the_new_names(merged, tmp_path):
     base = tmp_path / "resisc45"
     picture(base / "airplane" / "airplane_001.jpg", 12, 12)

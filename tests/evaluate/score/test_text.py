@@ -1,9 +1,11 @@
 """Scores that need words compared: the text encoder (real MiniLM) and Java (real METEOR)."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.dior import DIOR_CLASSES
+from geomag.evaluate.score import text_vectors as encoder_code
 from geomag.evaluate.score.baselines import central, trivial
 from geomag.evaluate.score.context import Tools
 from geomag.evaluate.score.gcg import clean_caption, phrases_of
@@ -154,6 +157,29 @@ def test_a_covered_cache_needs_no_torch(tmp_path, cache):
     assert done.returncode == 0, done.stderr
     again = text_vectors(["dam", "ship"], SS_ENCODER, cache)
     assert float(done.stdout) == round(float(again.paired(["ship"], ["dam"])[0]), 4)
+
+
+def test_vectors_of_another_encoder_or_another_way_to_run_it_are_not_taken(tmp_path, monkeypatch):
+    encoder = tmp_path / "encoder"
+    shutil.copytree(encoder_folder(SS_ENCODER), encoder)
+    kept = tmp_path / "kept"
+    for number, edited in enumerate((None, "config.json", "vocab.txt", "code.py"), start=1):
+        if edited == "code.py":
+            code = tmp_path / edited
+            code.write_text(Path(encoder_code.__file__).read_text() + "# edited")
+            monkeypatch.setattr(encoder_code, "__file__", str(code))
+        elif edited:
+            (encoder / edited).write_text((encoder / edited).read_text() + "\n")
+        text_vectors(["ship"], str(encoder), kept)
+        text_vectors(["ship"], str(encoder), kept)
+        assert len(list(kept.iterdir())) == number
+
+
+def test_a_texts_vector_does_not_depend_on_the_texts_beside_it():
+    texts = ["a red ship at the left", "a blue ship at the top", "the grey car at the left", "ship"]
+    together = encode(texts, encoder_folder(SS_ENCODER))
+    for text, vector in zip(texts, together, strict=True):
+        assert np.array_equal(encode([text], encoder_folder(SS_ENCODER))[0], vector)
 
 
 def test_captions_lose_tags_and_phrases_need_a_mask():
