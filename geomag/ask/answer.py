@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from geomag.ask.answer_folder import AnswerFolder
+from geomag.ask.answer_pictures import HEATMAP, OVERLAY, write_heatmap, write_overlay
 from geomag.ask.bands import choose_bands
 from geomag.ask.geojson import write_geojson
 from geomag.ask.geopackage import write_geopackage
 from geomag.ask.geoparquet import write_geoparquet
-from geomag.ask.mask_file import Layers, painted, write_mask
-from geomag.ask.objects import find_objects
+from geomag.ask.mask_file import Layer, Layers, Painting, painted, write_mask
+from geomag.ask.mask_table import SUFFIX
+from geomag.ask.notes import notes_of, plain_text
+from geomag.ask.objects import MIN_AREA_PX, MapObject, find_objects, remove_specks
 from geomag.ask.objects_file import ObjectTable
 from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS, Scene, open_scene
@@ -35,7 +38,14 @@ _WRITERS: Mapping[Format, tuple[str, Callable[[Path, ObjectTable], None]]] = {
     "geojson": ("objects.geojson", write_geojson),
     "geoparquet": ("objects.parquet", write_geoparquet),
 }
-FILES = (MASK, *(name for name, _ in _WRITERS.values()), ANSWER)
+FILES = (
+    MASK,
+    MASK + SUFFIX,
+    *(name for name, _ in _WRITERS.values()),
+    OVERLAY,
+    HEATMAP,
+    ANSWER,
+)
 """All that an answer's folder may hold; ``answer.json`` is moved in last."""
 
 
@@ -70,6 +80,12 @@ class AskOptions:
     """Ask once about all of it instead of each window on its own (``magcrop.large_probe``)."""
     resume: bool = False
     """Go on with the windows that an earlier run left."""
+    min_area_px: int = MIN_AREA_PX
+    """Smaller pieces of a mask are removed and smaller holes filled."""
+    simplify_px: float = 0.0
+    """How far an outline may be moved to have fewer corners; 0 follows the pixels."""
+    pictures: bool = True
+    """Whether ``overlay.png`` and ``heatmap.png`` are drawn too."""
     overwrite: bool = False
     """Write to a folder that is not ours, or holds another answer; never over the image."""
 
@@ -151,7 +167,7 @@ def ask_image(
             except GeoMagError:  # the input is refused: nothing here to go on from
                 journal.remove()
                 raise
-            answer["notes"] += _notes(scene, tiles, answer, options)
+            answer["notes"] += notes_of(answer, grid, is_usual_format=not options.formats)
             write_json(fresh / ANSWER, answer)
     if answer["status"] == "whole":
         journal.remove()
@@ -177,24 +193,25 @@ def _said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
     texts: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     states: Counter[str] = Counter()
-    granularity, looks, failed, tokens, cut_short = "none", [], [], 0, 0
+    granularity, confidence, looks, failed, tokens, cut_short = "none", 1.0, [], [], 0, 0
     for tile in tiles:
         states[tile.state] += 1
         if tile.failure:
             failed.append({"box": list(tile.box.as_ints()), "reason": tile.failure})
         if (reply := tile.reply) is None:
             continue
-        texts[reply.text] += 1
+        texts[plain_text(reply.text)] += 1
         seconds.update(reply.seconds or {})
         tokens += reply.visual_tokens
         cut_short += reply.n_incomplete
-        granularity = reply.granularity
+        granularity, confidence = reply.granularity, reply.confidence
         looks.append(_look(tile, reply))
     return {
         "status": "partial" if failed else "whole",
         "text": texts.most_common(1)[0][0] if texts else "",
         "texts": dict(texts.most_common()),
         "granularity": granularity,
+        "granularity_confidence": round(confidence, 4),
         "looks": looks,
         "visual_tokens": tokens,
         "incomplete_masks": cut_short,
@@ -207,76 +224,77 @@ def _said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
 def _look(tile: Tile, reply: Reply) -> dict[str, Any]:
     return {
         "window": list(tile.box.as_ints()),
+        "said": reply.text,
         "crop_boxes": [list(box.as_ints()) for box in reply.crop_boxes],
         "granularity_confidence": round(reply.confidence, 4),
     }
 
 
 def _draw(
+    scene: Scene, tiles: TiledAnswers, out: Path, options: AskOptions, answer: dict[str, Any]
+) -> dict[str, Any]:
+    """Write masks, objects and pictures; returns what ``answer.json`` says of them."""
+    layers = Layers(tiles)
+    if not layers:
+        files = _write_pictures(scene, tiles, out, options, answer, None, ())
+        return {"files": files} if files else {}
+    model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
+    prompt = answer["prompt"]["asked"]
+    with painted(scene, tiles, layers, out) as painting:
+        n_specks = remove_specks(painting, options.min_area_px)
+        least, tolerance = options.min_area_px, options.simplify_px
+        objects = list(
+            find_objects(painting, layers, scene.grid, min_area_px=least, simplify_px=tolerance)
+        )
+        write_mask(painting.mask, out / MASK, scene.grid, layers, PROMPT=prompt, MODEL=model)
+        drawn: dict[str, Any] = {
+            "masks": [_summed(layer, objects) for layer in layers],
+            "objects": {
+                "min_area_px": least,
+                "simplify_px": tolerance,
+                "removed": n_specks,
+            },
+        }
+        pictures = _write_pictures(scene, tiles, out, options, answer | drawn, painting, objects)
+    table = ObjectTable(objects, prompt, model, scene.grid)
+    files = [MASK, MASK + SUFFIX]
+    for name in options.formats or _usual_formats(scene):
+        file, write = _WRITERS[name]
+        write(out / file, table)
+        files.append(file)
+    return {**drawn, "files": [*files, *pictures]}
+
+
+def _summed(layer: Layer, objects: Sequence[MapObject]) -> dict[str, Any]:
+    """What ``answer.json`` says of one mask: its score is its objects', by their area."""
+    own = [one for one in objects if one.mask == layer.number]
+    area = sum(one.area_px for one in own)
+    score = sum(one.score * one.area_px for one in own) / area if area else 0.0
+    return {
+        "value": layer.number,
+        "phrase": layer.phrase,
+        "score": round(score, 4),
+        "area_px": area,
+        "objects": len(own),
+    }
+
+
+def _write_pictures(
     scene: Scene,
     tiles: TiledAnswers,
     out: Path,
     options: AskOptions,
     answer: dict[str, Any],
-) -> dict[str, Any]:
-    """Write the mask and the objects, if any mask was drawn; what ``answer.json`` says of them."""
-    layers = Layers(tiles)
-    if not layers:
-        return {}
-    model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
-    prompt = answer["prompt"]["asked"]
-    with painted(scene, tiles, layers, out) as raster:
-        objects = list(find_objects(raster, layers, scene.grid))
-        write_mask(raster, out / MASK, scene.grid, PROMPT=prompt, MODEL=model)
-    table = ObjectTable(objects, prompt, model, scene.grid.crs)
-    files = [MASK]
-    for name in options.formats or _usual_formats(scene):
-        file, write = _WRITERS[name]
-        write(out / file, table)
-        files.append(file)
-    masks = [
-        {
-            "value": layer.number,
-            "phrase": layer.phrase,
-            "score": round(layer.score, 4),
-            "area_px": sum(one.area_px for one in objects if one.mask == layer.number),
-            "objects": sum(one.mask == layer.number for one in objects),
-        }
-        for layer in layers
-    ]
-    return {"masks": masks, "files": files}
+    painting: Painting | None,
+    objects: Sequence[MapObject],
+) -> list[str]:
+    """The pictures' names; none where they were not asked for."""
+    if not options.pictures:
+        return []
+    write_overlay(out / OVERLAY, scene, painting, objects, answer)
+    write_heatmap(out / HEATMAP, scene, tiles, painting, answer)
+    return [OVERLAY, HEATMAP]
 
 
 def _usual_formats(scene: Scene) -> Sequence[Format]:
     return ("gpkg",) if scene.grid.crs is None else ("gpkg", "geojson")
-
-
-def _notes(
-    scene: Scene, tiles: TiledAnswers, answer: dict[str, Any], options: AskOptions
-) -> list[str]:
-    """What a reader of the answer should know before trusting it."""
-    notes, counts = [], answer["tiles"]
-    if scene.grid.crs is None:
-        notes.append(
-            "The image has no CRS: objects are in pixels, columns and rows, rows growing downward."
-        )
-        if "masks" in answer and not options.formats:
-            notes.append("GeoJSON is longitude and latitude: ask for it with --format geojson.")
-    if "masks" not in answer:
-        cut = answer["incomplete_masks"]
-        why = f"{cut} [SEG] groups were cut short" if cut else "the model emitted no [SEG] group"
-        notes.append(f"No mask was drawn: {why}.")
-    elif not any(mask["area_px"] for mask in answer["masks"]):
-        notes.append("The masks are empty.")
-    if skipped := counts.get("no data", 0):
-        notes.append(f"{skipped} of {counts['count']} windows hold no data and were skipped.")
-    if counts["failures"]:
-        notes.append(
-            f"{len(counts['failures'])} of {counts['count']} windows failed and are nodata in the "
-            "mask; --resume asks them again."
-        )
-    if len(answer["texts"]) > 1:
-        notes.append("Windows were answered differently; the text is the most frequent one.")
-    if len(tiles.boxes) > 1:
-        notes.append("Each window was asked on its own: words like 'the largest' hold within one.")
-    return notes

@@ -12,6 +12,8 @@ from geomag.ask.objects_file import ObjectTable
 from geomag.ask.rings import Ring, oriented
 from geomag.io import write_text
 
+PIXELS = "pixels of the image: columns and rows, rows growing downward"
+OWN_UNITS = "units of the image's own transform, which no CRS places on the ground"
 DECIMALS = 8
 """Of a degree: a millimetre."""
 _RADIUS_M = 6_378_137.0
@@ -23,7 +25,7 @@ def write_geojson(path: Path, table: ObjectTable) -> None:
     """Write the objects; without a CRS their coordinates are pixels, and the file says so."""
     tree: dict[str, Any] = {"type": "FeatureCollection"}
     if table.crs is None:
-        tree["coordinates"] = "pixels of the image: columns and rows, rows growing downward"
+        tree["coordinates"] = PIXELS if table.grid.transform.is_identity else OWN_UNITS
     tree["features"] = [_feature(one, table) for one in table.objects]
     write_text(path, json.dumps(tree, ensure_ascii=False, allow_nan=False) + "\n")
 

@@ -7,7 +7,6 @@ spatial reference -1 stands for coordinates without a place: pixels.
 import sqlite3
 import struct
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rasterio.crs import CRS
@@ -23,6 +22,8 @@ NO_PLACE = -1
 _OWN_ID = 100_000
 """Of a CRS that no authority numbers; below it are EPSG's."""
 _APPLICATION_ID, _VERSION = 0x47504B47, 10300  # "GPKG", 1.3.0
+_NO_CLOCK = "2000-01-01T00:00:00.000Z"
+"""``last_change``, which the format wants: one answer has the same bytes whenever it is given."""
 _XY_ENVELOPE_LITTLE = 0b0000_0011
 
 _SCHEMA = """
@@ -60,10 +61,9 @@ def write_geopackage(path: Path, table: ObjectTable) -> None:
         database.executescript(_SCHEMA)
         srs_id = _add_references(database, table.crs)
         bounds = table.bounds() or (None, None, None, None)
-        changed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         database.execute(
             "INSERT INTO gpkg_contents VALUES (?, 'features', ?, ?, ?, ?, ?, ?, ?, ?)",
-            (TABLE, TABLE, table.prompt, changed, *bounds, srs_id),
+            (TABLE, TABLE, table.prompt, _NO_CLOCK, *bounds, srs_id),
         )
         database.execute(
             "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', ?, 0, 0)",
@@ -85,7 +85,14 @@ def _add_references(database: sqlite3.Connection, crs: CRS | None) -> int:
     """The three systems that every GeoPackage lists, and the scene's own; returns its id."""
     wgs84 = CRS.from_epsg(4326).to_wkt()
     rows = [
-        ("Undefined Cartesian SRS", NO_PLACE, "NONE", NO_PLACE, "undefined", "pixels of an image"),
+        (
+            "Undefined Cartesian SRS",
+            NO_PLACE,
+            "NONE",
+            NO_PLACE,
+            "undefined",
+            "pixels, or a grid of the image's own",
+        ),
         ("Undefined geographic SRS", 0, "NONE", 0, "undefined", ""),
         ("WGS 84 geodetic", 4326, "EPSG", 4326, wgs84, "longitude and latitude"),
     ]

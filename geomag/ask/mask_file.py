@@ -5,20 +5,22 @@ Where windows overlap a pixel belongs to a mask if either says so; of two masks 
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
+from geomag.ask.mask_table import colours, write_table
+from geomag.inference.answer import DrawnMask
 from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
 from geomag.errors import GeoMagError
-from geomag.geometry import PixelBox
 from geomag.io import atomic_path
 
 NODATA = 255
@@ -27,28 +29,12 @@ _BLOCK_PX = 512
 
 
 @dataclass(frozen=True, slots=True)
-class LayerPart:
-    """What one window drew of a layer."""
-
-    box: PixelBox
-    score: float
-    area_px: int
-
-
-@dataclass(slots=True)
 class Layer:
     """One mask over the whole scene, joined from windows."""
 
     number: int
     """Its value in the mask file, from 1."""
     phrase: str
-    parts: list[LayerPart] = field(default_factory=list)
-
-    @property
-    def score(self) -> float:
-        """Mean score of its parts by their area; 0 when nothing was drawn."""
-        total = sum(part.area_px for part in self.parts)
-        return sum(p.score * p.area_px for p in self.parts) / total if total else 0.0
 
 
 class Layers:
@@ -62,9 +48,8 @@ class Layers:
         """
         self._by_key: dict[tuple[str, int], Layer] = {}
         for tile in tiles:
-            for key, part in _parts(tile):
-                layer = self._by_key.setdefault(key, Layer(len(self._by_key) + 1, key[0]))
-                layer.parts.append(part)
+            for key in _keys(tile):
+                self._by_key.setdefault(key, Layer(len(self._by_key) + 1, key[0]))
         if len(self._by_key) > MOST_MASKS:
             raise GeoMagError(
                 "answer",
@@ -81,70 +66,111 @@ class Layers:
 
     def numbers(self, tile: Tile) -> list[int]:
         """The value of each mask of a window, in its own order."""
-        return [self._by_key[key].number for key, _ in _parts(tile)]
+        return [self._by_key[key].number for key in _keys(tile)]
 
 
-def _parts(tile: Tile) -> Iterator[tuple[tuple[str, int], LayerPart]]:
+def _keys(tile: Tile) -> Iterator[tuple[str, int]]:
+    """Phrase and rank among the masks of that phrase, for each mask of a window."""
     seen: dict[str, int] = {}
     for mask in tile.reply.masks if tile.reply else ():
         nth = seen.get(mask.phrase, 0)
         seen[mask.phrase] = nth + 1
-        yield (mask.phrase, nth), LayerPart(tile.box, mask.score, int(mask.pixels.sum()))
+        yield mask.phrase, nth
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """The joined masks as open rasters of one band in pixel coordinates."""
+
+    mask: Any
+    """Numbers of layers, 0 and `NODATA`."""
+    probability: Any
+    """Foreground probability of the layer that a pixel belongs to, in 255ths; 0 in no layer."""
 
 
 @contextmanager
-def painted(scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path) -> Iterator[Any]:
-    """The joined masks as an open raster of one band in pixel coordinates, gone afterwards.
+def painted(
+    scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path
+) -> Iterator[Painting]:
+    """The joined masks, gone afterwards.
 
     Args:
         scene: Gives the grid and the pixels without data.
         tiles: All windows; memory is that of one.
         layers: Their numbers.
-        folder: Where the working file may stand.
+        folder: Where the working files may stand.
     """
-    grid = scene.grid
-    work = folder / ".mask.work.tif"
+    grid, files = scene.grid, [folder / ".mask.tif", folder / ".probability.tif"]
+    try:
+        with ExitStack() as stack:
+            mask, probability = (
+                stack.enter_context(_working_raster(file, grid, nodata))
+                for file, nodata in zip(files, (NODATA, 0), strict=True)
+            )
+            painting = Painting(mask, probability)
+            for tile in tiles:
+                _paint(painting, scene, tile, layers.numbers(tile))
+            yield painting
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def _working_raster(path: Path, grid: Grid, nodata: int) -> Any:
+    """An empty raster; a block that is never written reads as nodata and takes no room."""
     shape: dict[str, Any] = {"width": grid.width, "height": grid.height, "count": 1}
     blocks = {"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "sparse_ok": True}
-    try:
-        with rasterio.open(
-            work,
-            "w+",
-            driver="GTiff",
-            dtype="uint8",
-            nodata=NODATA,
-            bigtiff="if_safer",
-            **shape,
-            **blocks,
-        ) as raster:
-            for tile in tiles:
-                _paint(raster, scene, tile, layers.numbers(tile))
-            yield raster
-    finally:
-        work.unlink(missing_ok=True)
+    return rasterio.open(
+        path,
+        "w+",
+        driver="GTiff",
+        dtype="uint8",
+        nodata=nodata,
+        bigtiff="if_safer",
+        **shape,
+        **blocks,
+    )
 
 
-def _paint(raster: Any, scene: Scene, tile: Tile, numbers: list[int]) -> None:
+def _paint(painting: Painting, scene: Scene, tile: Tile, numbers: list[int]) -> None:
     if tile.reply is None:
         return
     x0, y0, x1, y1 = tile.box.as_ints()
     window = Window(x0, y0, x1 - x0, y1 - y0)
-    values = raster.read(1, window=window)
+    values = painting.mask.read(1, window=window)
+    chance = painting.probability.read(1, window=window)
     # a block never written reads as nodata, so what is 255 here has not been seen by any window
     seen = np.ones_like(values, dtype=bool) if scene.is_all_valid else scene.read(tile.box)[1]
     values[seen & (values == NODATA)] = 0
     for number, mask in zip(numbers, tile.reply.masks, strict=True):
         values[mask.pixels & (values == 0)] = number
-    raster.write(values, 1, window=window)
+        own = mask.pixels & (values == number)
+        chance[own] = np.maximum(chance, _chance(mask))[own]
+    painting.mask.write(values, 1, window=window)
+    if chance.any():
+        painting.probability.write(chance, 1, window=window)
 
 
-def write_mask(raster: Any, path: Path, grid: Grid, **tags: str) -> None:
-    """Write a painted raster in its place as a Cloud Optimized GeoTIFF, atomically."""
+def _chance(mask: DrawnMask) -> NDArray[np.uint8]:
+    """Probability of each pixel; the mask's own score where no more is known."""
+    if mask.probability is not None:
+        return mask.probability
+    return np.full(mask.pixels.shape, round(mask.score * 255), dtype=np.uint8)
+
+
+def write_mask(raster: Any, path: Path, grid: Grid, layers: Layers, **tags: str) -> None:
+    """Write a painted raster in its place as a Cloud Optimized GeoTIFF, atomically.
+
+    Its colour table and tags name the layers; ``mask.tif.aux.xml`` beside it names them to GIS
+    programs (`write_table`).
+    """
     if grid.crs is not None:
         raster.crs = grid.crs
     if not grid.transform.is_identity:
         raster.transform = grid.transform
-    raster.update_tags(**tags)
+    names = {layer.number: layer.phrase for layer in layers}
+    raster.update_tags(**tags, **{f"MASK_{number}": phrase for number, phrase in names.items()})
+    raster.write_colormap(1, colours(len(names)))
     with atomic_path(path) as temporary:
         copy_raster(
             raster,
@@ -155,3 +181,4 @@ def write_mask(raster: Any, path: Path, grid: Grid, **tags: str) -> None:
             overview_resampling="NEAREST",
             bigtiff="IF_SAFER",
         )
+    write_table(path, names)

@@ -1,25 +1,31 @@
 """Objects of a mask: one polygon and one number per connected piece, with its areas.
 
-Pieces are found on the joined mask, so an object that crosses a seam of windows is one.
+Pieces are found on the joined mask, so an object that crosses a seam of windows is one. What is
+smaller than an object can be is noise: such pieces are removed from the mask, such holes filled.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.features import shapes
+from rasterio.features import rasterize, shapes
 from rasterio.warp import transform
+from rasterio.windows import Window
 
-from geomag.ask.mask_file import NODATA, Layer
-from geomag.ask.rings import Ring, oriented, polygon_area
+from geomag.ask.mask_file import NODATA, Layer, Painting
+from geomag.ask.rings import Ring, oriented, polygon_area, simplified
 from geomag.ask.scene import Grid
+from geomag.geometry import BoolMask
 
+MIN_AREA_PX = 8
+"""Pixels below which a piece or a hole is noise, unless the caller says otherwise."""
 _CYLINDRICAL, _NORTH, _SOUTH = "EPSG:6933", "EPSG:6931", "EPSG:6932"
 """Equal-area grids in metres: for latitudes as rows, and about the poles."""
+_STRIP_PX = 1024
+"""Rows of an object that are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +38,110 @@ class MapObject:
     """Value in the mask file."""
     phrase: str
     score: float
-    """Of its mask in the windows that it touches, in [0, 1]."""
+    """Mean foreground probability of its pixels, in [0, 1]."""
     area_px: int
     area_m2: float | None
     """None where the CRS has no ground."""
     rings: tuple[Ring, ...]
-    """Exterior first, counterclockwise; holes clockwise. In the scene's CRS, else pixels."""
+    """Exterior first, counterclockwise; holes clockwise. In the scene's CRS or units of its
+    transform, else pixels."""
 
 
-def find_objects(raster: Any, layers: Iterable[Layer], grid: Grid) -> Iterator[MapObject]:
+def remove_specks(painting: Painting, min_area_px: int) -> int:
+    """Paint over the pieces of fewer pixels than ``min_area_px``; returns how many there were."""
+    removed = 0
+    for rings, _ in _pieces(painting) if min_area_px > 1 else ():
+        if polygon_area(rings) < min_area_px:
+            for window, inside in _strips(rings):
+                for raster in (painting.mask, painting.probability):
+                    values = raster.read(1, window=window)
+                    values[inside] = 0
+                    raster.write(values, 1, window=window)
+            removed += 1
+    return removed
+
+
+def find_objects(
+    painting: Painting,
+    layers: Iterable[Layer],
+    grid: Grid,
+    *,
+    min_area_px: int = MIN_AREA_PX,
+    simplify_px: float = 0.0,
+) -> Iterator[MapObject]:
     """Polygons of a painted mask, four-connected, edges along pixel borders.
 
+    Holes of fewer than ``min_area_px`` pixels are filled, in the mask too, unless what lies in them
+    was not seen.
+
     Args:
-        raster: Of `painted`; read line by line.
+        painting: Read strip by strip.
         layers: What its values mean.
         grid: The scene's.
+        min_area_px: See above; call `remove_specks` first.
+        simplify_px: Largest distance, in pixels, that an outline may be moved by to have fewer
+            corners; areas are those before.
     """
     known = {layer.number: layer for layer in layers}
-    found = shapes(rasterio.band(raster, 1), connectivity=4)
-    number = 0
-    for geometry, value in found:
-        if value in (0, NODATA):
-            continue
-        number += 1
-        layer = known[int(value)]
-        pixels = [np.asarray(ring, dtype=np.float64) for ring in geometry["coordinates"]]
-        placed = [oriented(_place(ring, grid), is_hole=i > 0) for i, ring in enumerate(pixels)]
-        area_px = round(polygon_area(pixels))
+    for number, (rings, value) in enumerate(_pieces(painting), start=1):
+        layer = known[value]
+        kept = [rings[0]]
+        for hole in rings[1:]:
+            is_filled = polygon_area([hole]) < min_area_px and _fill(painting, hole, value)
+            kept += [] if is_filled else [hole]
+        area_px = round(polygon_area(kept))
+        placed = _placed(kept, grid)
         yield MapObject(
             number=number,
             mask=layer.number,
             phrase=layer.phrase,
-            score=_score(layer, pixels[0]),
+            score=_score(painting, kept),
             area_px=area_px,
             area_m2=area_m2(area_px, placed, grid),
-            rings=tuple(placed),
+            rings=tuple(_placed(simplified(kept, simplify_px), grid) if simplify_px else placed),
         )
+
+
+def _pieces(painting: Painting) -> Iterator[tuple[list[Ring], int]]:
+    """Rings ``[n, 2]`` of columns and rows, and value, of every connected piece of every layer."""
+    # all polygons are made before the first is given, so that the raster may be painted meanwhile
+    for geometry, value in shapes(rasterio.band(painting.mask, 1), connectivity=4):
+        if value not in (0, NODATA):
+            rings = [np.asarray(ring, dtype=np.float64) for ring in geometry["coordinates"]]
+            yield rings, int(value)
+
+
+def _strips(rings: Sequence[Ring]) -> Iterator[tuple[Window, BoolMask]]:
+    """Windows that cover a polygon, and which of their pixels lie inside."""
+    (x0, y0), (x1, y1) = rings[0].min(axis=0).astype(int), rings[0].max(axis=0).astype(int)
+    polygon = {"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]}
+    for top in range(y0, y1, _STRIP_PX):
+        shape = min(_STRIP_PX, y1 - top), x1 - x0
+        place = rasterio.Affine.translation(x0, top)
+        inside = rasterize([polygon], out_shape=shape, transform=place, dtype="uint8")
+        yield Window(x0, top, shape[1], shape[0]), inside.astype(bool)
+
+
+def _fill(painting: Painting, hole: Ring, value: int) -> bool:
+    """Paint a hole with a layer; False where some of it was not seen."""
+    for window, inside in _strips([hole]):
+        if (painting.mask.read(1, window=window)[inside] == NODATA).any():
+            return False
+    for window, inside in _strips([hole]):
+        values = painting.mask.read(1, window=window)
+        values[inside] = value
+        painting.mask.write(values, 1, window=window)
+    return True
+
+
+def _score(painting: Painting, rings: Sequence[Ring]) -> float:
+    """Mean probability of the pixels that the model itself gave to the object."""
+    total, count = 0, 0
+    for window, inside in _strips(rings):
+        chance = painting.probability.read(1, window=window)[inside]
+        total += int(chance.sum(dtype=np.int64))
+        count += int(np.count_nonzero(chance))
+    return total / (255 * count) if count else 0.0
 
 
 def area_m2(area_px: int, rings: Sequence[Ring], grid: Grid) -> float | None:
@@ -107,25 +181,12 @@ def _equal_area_grid(crs: CRS) -> str | None:
     return None
 
 
+def _placed(rings: Sequence[Ring], grid: Grid) -> list[Ring]:
+    """Rings of pixels where the grid puts them, oriented."""
+    return [oriented(_place(ring, grid), is_hole=i > 0) for i, ring in enumerate(rings)]
+
+
 def _place(ring: Ring, grid: Grid) -> Ring:
-    if grid.crs is None:
-        return ring
     a, b, c, d, e, f = list(grid.transform)[:6]
     x, y = ring.T
     return np.column_stack([a * x + b * y + c, d * x + e * y + f])
-
-
-def _score(layer: Layer, pixels: Ring) -> float:
-    """Mean score of the windows that the piece touches, by what they drew of the mask."""
-    x0, y0 = pixels.min(axis=0)
-    x1, y1 = pixels.max(axis=0)
-    touched = [
-        part
-        for part in layer.parts
-        if part.area_px
-        and part.box.x0 < x1
-        and x0 < part.box.x1
-        and part.box.y0 < y1
-        and y0 < part.box.y1
-    ]
-    return Layer(layer.number, layer.phrase, touched).score

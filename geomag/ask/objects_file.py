@@ -9,6 +9,7 @@ from rasterio.crs import CRS
 
 from geomag.ask.objects import MapObject
 from geomag.ask.rings import ring_bounds
+from geomag.ask.scene import Grid
 
 FIELDS = ("id", "mask", "phrase", "score", "area_px", "area_m2", "prompt", "model")
 
@@ -21,8 +22,13 @@ class ObjectTable:
     prompt: str
     model: str
     """Digests of the parts that drew them."""
-    crs: CRS | None
-    """Of the coordinates; None: columns and rows of pixels, rows growing downward."""
+    grid: Grid
+    """The scene's, which the coordinates are on."""
+
+    @property
+    def crs(self) -> CRS | None:
+        """Of the coordinates; None: the units of the grid's own transform, pixels without one."""
+        return self.grid.crs
 
     def row(self, one: MapObject) -> dict[str, Any]:
         """The values of one object, in the order of `FIELDS`."""

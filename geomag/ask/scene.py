@@ -1,5 +1,6 @@
 """A raster as the model sees it: windows of RGB with their valid pixels, and where they lie."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,8 +33,11 @@ class Grid:
     height: int
     """Pixels."""
     transform: Affine
-    """From (column, row) to the CRS; the identity when there is none."""
+    """From (column, row) to the CRS, or to a grid of its own; the identity without either."""
     crs: CRS | None
+    """None also where the file's own is local: it has no place on the ground."""
+    local: str = ""
+    """Name of a local CRS, which is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,24 @@ class Scene:
             )
         return self.read(PixelBox(0, 0, self.grid.width, self.grid.height))[0]
 
+    def overview(self, width: int, height: int) -> RgbImage:
+        """All of it at another size, ``uint8 [height, width, 3]``; what holds no data is black.
+
+        Raises:
+            ImageError: If the file's data is broken.
+        """
+        shape = (len(self.bands.indexes), height, width)
+        try:
+            pixels = self.dataset.read(self.bands.indexes, out_shape=shape)
+            masks = self.dataset.read_masks(self.bands.indexes, out_shape=shape)
+        except RasterioError as broken:
+            raise ImageError(
+                repr(str(self.path)), f"cannot be decoded ({broken})", remedy="fetch the file again"
+            ) from broken
+        rgb = self.stretch.apply(pixels, self.bands)
+        rgb[~valid_pixels(pixels, masks)] = 0
+        return rgb
+
     def facts(self) -> dict[str, Any]:
         """What an answer records about its image."""
         crs = self.grid.crs
@@ -143,8 +165,17 @@ def scene_of(dataset: Any, name: Path, bands: Sequence[int] = ()) -> Scene:
         raise ImageError(
             repr(str(name)), f"cannot be decoded ({broken})", remedy="fetch the file again"
         ) from broken
-    grid = Grid(dataset.width, dataset.height, dataset.transform, dataset.crs)
+    crs, local = placed_crs(dataset.crs)
+    grid = Grid(dataset.width, dataset.height, dataset.transform, crs, local)
     return Scene(name, grid, chosen, stretch, dataset)
+
+
+def placed_crs(crs: CRS | None) -> tuple[CRS | None, str]:
+    """The CRS if it is tied to the ground; else None, with the name of a local one."""
+    if crs is None or crs.is_geographic or crs.is_projected:
+        return crs, ""
+    named = re.match(r'\w+\["([^"]*)"', crs.to_wkt())
+    return None, named.group(1) if named else "without a name"
 
 
 def _plain(value: float | None) -> float | str | None:

@@ -33,6 +33,12 @@ def ask(
     arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
     tile: Annotated[int, typer.Option(help="Side of a window, in pixels.")] = 1024,
     overlap: Annotated[int, typer.Option(help="Of neighbouring windows, in pixels.")] = 128,
+    min_area: Annotated[
+        int, typer.Option(help="Pixels below which a piece or a hole of a mask is noise.")
+    ] = 8,
+    simplify: Annotated[
+        float, typer.Option(help="Pixels an outline may be moved by to have fewer corners.")
+    ] = 0.0,
     whole: Annotated[
         bool,
         typer.Option("--whole", help="One answer for all of a large scene, not one a window."),
@@ -57,6 +63,8 @@ def ask(
         overlap_px=overlap,
         formats=tuple(one.value for one in format or ()),
         whole=whole,
+        min_area_px=min_area,
+        simplify_px=simplify,
         resume=resume,
         overwrite=overwrite,
     )
@@ -77,9 +85,13 @@ def ask(
 
 def summary(answer: dict[str, Any], folder: Path) -> str:
     """The answer's text, its masks, notes and files, a line each."""
-    lines = [answer["text"] or "(no text)"]
+    from geomag.ask.notes import counted
+
+    level, share = answer["granularity"], answer["granularity_confidence"]
+    lines = [answer["text"] or "(no text)", f"  granularity: {level}, probability {share:.2f}"]
     lines += [
-        f"  mask {m['value']}: {m['phrase']}, {m['area_px']:,} pixels in {m['objects']} objects, "
+        f"  mask {m['value']}: {m['phrase']}, {m['area_px']:,} pixels in "
+        f"{counted(m['objects'], 'object')}, "
         f"score {m['score']:.2f}"
         for m in answer.get("masks", ())
     ]

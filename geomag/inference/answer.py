@@ -1,7 +1,12 @@
 """What the model said and drew about one picture, in memory and as a row of a tile journal."""
 
+import base64
+import zlib
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geomag.geometry import BoolMask, PixelBox, decode_mask, encode_mask
 
@@ -19,6 +24,8 @@ class DrawnMask:
     """Mean foreground probability inside it, in [0, 1]."""
     pixels: BoolMask
     """``[H, W]`` of the picture that was asked about."""
+    probability: NDArray[np.uint8] | None = None
+    """Foreground probability ``[H, W]`` in 255ths; None where only ``score`` is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +46,52 @@ class Reply:
     """[SEG] groups that were cut short; they draw nothing."""
     seconds: dict[str, float] | None = None
     """By phase."""
+    heat: NDArray[np.float32] | None = None
+    """Eq 4's map ``[gh, gw]`` over the picture; None where it was not probed."""
 
     def to_row(self) -> dict[str, Any]:
         """As JSON, masks run-length coded."""
         row = {name: getattr(self, name) for name in _PLAIN}
         row["crop_boxes"] = [asdict(box) for box in self.crop_boxes]
         row["masks"] = [
-            {"phrase": m.phrase, "score": m.score, "rle": encode_mask(m.pixels)} for m in self.masks
+            {
+                "phrase": m.phrase,
+                "score": m.score,
+                "rle": encode_mask(m.pixels),
+                "probability": None if m.probability is None else _packed(m.probability),
+            }
+            for m in self.masks
         ]
+        if self.heat is not None:
+            row["heat"] = {"shape": self.heat.shape, "values": self.heat.ravel().tolist()}
         return row
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Reply":
         """What `to_row` gave."""
         masks = tuple(
-            DrawnMask(m["phrase"], m["score"], decode_mask(m["rle"])) for m in row["masks"]
+            DrawnMask(
+                m["phrase"],
+                m["score"],
+                pixels := decode_mask(m["rle"]),
+                None if m["probability"] is None else _unpacked(m["probability"], pixels.shape),
+            )
+            for m in row["masks"]
         )
         boxes = tuple(PixelBox(**box) for box in row["crop_boxes"])
-        return cls(masks=masks, crop_boxes=boxes, **{name: row[name] for name in _PLAIN})
+        heat = None
+        if found := row.get("heat"):
+            heat = np.array(found["values"], dtype=np.float32).reshape(found["shape"])
+        plain = {name: row[name] for name in _PLAIN}
+        return cls(masks=masks, crop_boxes=boxes, heat=heat, **plain)
 
 
 _PLAIN = ("text", "granularity", "confidence", "visual_tokens", "n_incomplete", "seconds")
+
+
+def _packed(values: NDArray[np.uint8]) -> str:
+    return base64.b64encode(zlib.compress(values.tobytes())).decode()
+
+
+def _unpacked(text: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=np.uint8).reshape(shape)

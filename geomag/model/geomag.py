@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from geomag.config.schema import Profile
 from geomag.data.grounded import parse_grounding
 from geomag.data.prompts import seg_tokens
-from geomag.geometry import BoolMask
+from geomag.geometry import BoolMask, PixelBox
 from geomag.model.decoding import Generated
 from geomag.model.model_input import Look, encoder_pixels
-from geomag.model.pixel_decoder import PixelDecoder, TextProjection, to_image
+from geomag.model.pixel_decoder import PixelDecoder, TextProjection, image_logits
 from geomag.model.precision import products_in
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
@@ -55,6 +55,8 @@ class Answer:
     n_incomplete: int = 0
     mask_scores: tuple[float, ...] = ()
     """Mean foreground probability inside each mask; 0 for an empty one."""
+    mask_probabilities: tuple[NDArray[np.uint8], ...] = ()
+    """Foreground probability ``[H, W]`` of each mask's pixels, in 255ths."""
     text_score: float = 0.0
     """Geometric mean probability of the words' tokens; 0 where nothing was said."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -212,26 +214,28 @@ class GeoMag(nn.Module):
         n_seg = len(self.seg_names)
         masks: tuple[BoolMask, ...] = ()
         scores: tuple[float, ...] = ()
+        chances: tuple[NDArray[np.uint8], ...] = ()
         if features is not None:
             h_seg = torch.stack([states[s : s + n_seg] for s in groups.starts])
             logits = self.mask_logits(h_seg, features)
-            masks = tuple(self._paste(query, one) for one in logits)
+            pasted = [self._paste(query, one) for one in logits]
+            masks, chances = tuple(m for m, _ in pasted), tuple(c for _, c in pasted)
             scores = tuple(_confidence(one) for one in logits)
         said = made.log_probs[index]
         likely = math.exp(sum(said) / len(said)) if said else 0.0
         phrases = parse_grounding(text).phrases
-        return Answer(text, masks, phrases, groups.n_incomplete, scores, likely)
+        return Answer(text, masks, phrases, groups.n_incomplete, scores, chances, likely)
 
-    def _paste(self, query: Query, logits: Tensor) -> NDArray[np.bool_]:
-        """A mask at the image's size; what SAM2 did not see is background."""
-        box = query.look.encoder_box
-        if box is None:
-            full = to_image(logits[None], height=query.height, width=query.width)[0]
-            return np.asarray(full.cpu().numpy(), dtype=bool)
-        x0, y0, x1, y1 = box.as_ints()
-        mask = np.zeros((query.height, query.width), dtype=bool)
-        mask[y0:y1, x0:x1] = to_image(logits[None], height=y1 - y0, width=x1 - x0)[0].cpu().numpy()
-        return mask
+    def _paste(self, query: Query, logits: Tensor) -> tuple[BoolMask, NDArray[np.uint8]]:
+        """A mask and its probability at the image's size; what SAM2 did not see is background."""
+        height, width = query.height, query.width
+        x0, y0, x1, y1 = (query.look.encoder_box or PixelBox(0, 0, width, height)).as_ints()
+        mask = np.zeros((height, width), dtype=bool)
+        chance = np.zeros((height, width), dtype=np.uint8)
+        seen = image_logits(logits[None], height=y1 - y0, width=x1 - x0)[0].cpu()
+        mask[y0:y1, x0:x1] = (seen > 0).numpy()
+        chance[y0:y1, x0:x1] = (seen.sigmoid() * 255).round().byte().numpy()
+        return mask, chance
 
 
 def _confidence(logits: Tensor) -> float:

@@ -144,9 +144,11 @@ def _up(mask: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 
 
 def to_image(mask_logits: Tensor, *, height: int, width: int) -> Tensor:
-    """One bilinear resize of logits ``[K, h, w]`` to the image, then threshold 0: bool.
+    """One bilinear resize of logits ``[K, h, w]`` to the image, then threshold 0: bool."""
+    return image_logits(mask_logits, height=height, width=width) > 0
 
-    Non-finite logits become background.
-    """
+
+def image_logits(mask_logits: Tensor, *, height: int, width: int) -> Tensor:
+    """Logits ``[K, h, w]`` resized to the image; those that are not finite become background."""
     finite = torch.nan_to_num(mask_logits.float(), nan=-1.0, posinf=1.0, neginf=-1.0)
-    return _up(finite, (height, width)) > 0
+    return _up(finite, (height, width))

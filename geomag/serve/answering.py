@@ -43,6 +43,7 @@ def answer_picture(
     Raises:
         GeoMagError: If the picture, the prompt or an option is wrong, or the picture too large.
     """
+    options = dataclasses.replace(options, pictures=False)
     with tempfile.TemporaryDirectory(prefix="geomag-") as scratch:
         path, out = Path(scratch) / "image", Path(scratch) / "out"
         path.write_bytes(content)

@@ -23,6 +23,10 @@ def _library():
         ("OGR_Fld_GetNameRef", "s", "p"),
         ("OGR_G_ExportToJson", "s", "p"),
         ("OGR_G_Area", "d", "p"),
+        ("GDALGetRasterBand", "p", "pi"),
+        ("GDALGetDefaultRAT", "p", "p"),
+        ("GDALRATGetRowCount", "i", "p"),
+        ("GDALRATGetValueAsString", "s", "pii"),
     ):
         kinds = {"p": ctypes.c_void_p, "s": ctypes.c_char_p, "i": ctypes.c_int}
         kinds["d"] = ctypes.c_double
@@ -36,7 +40,7 @@ def _library():
     return lib
 
 
-_VECTOR_READ_ONLY = 0x04
+_RASTER_READ_ONLY, _VECTOR_READ_ONLY = 0x02, 0x04
 
 
 def read_layer(path: Path) -> tuple[str | None, list[dict]]:
@@ -56,3 +60,17 @@ def read_layer(path: Path) -> tuple[str | None, list[dict]]:
         fields["area"] = lib.OGR_G_Area(lib.OGR_F_GetGeometryRef(feature))
         found.append(fields)
     return code and code.decode(), found
+
+
+def read_value_table(path: Path) -> list[tuple[str, str]]:
+    """Value and name of each row of a raster's attribute table."""
+    lib = _library()
+    source = lib.GDALOpenEx(str(path).encode(), _RASTER_READ_ONLY, None, None, None)
+    assert source, f"GDAL cannot open {path}"
+    table = lib.GDALGetDefaultRAT(lib.GDALGetRasterBand(source, 1))
+    assert table, f"{path} has no attribute table"
+    cell = lib.GDALRATGetValueAsString
+    return [
+        (cell(table, row, 0).decode(), cell(table, row, 1).decode())
+        for row in range(lib.GDALRATGetRowCount(table))
+    ]

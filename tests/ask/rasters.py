@@ -57,7 +57,7 @@ class BrightPixels:
         self.asked.append(image.copy())
         if self.failing(image):
             raise RuntimeError("CUDA out of memory")
-        return Reply("It is [SEG].", (DrawnMask(prompt.subject, 0.75, image[..., 0] > 200),))
+        return Reply("It is [SEG].", (DrawnMask(prompt.subject, 0.8, image[..., 0] > 200),))
 
 
 def tiny_header_tif(path: Path, width: int, height: int) -> Path:

@@ -15,6 +15,7 @@ from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 
 PROMPT = "Mark the red ship in this image with a mask."
+MASK, PICTURES = ("mask.tif", "mask.tif.aux.xml"), ("overlay.png", "heatmap.png")
 SMALL = {"tile_px": 32, "overlap_px": 8}
 
 
@@ -37,10 +38,10 @@ def test_a_geotiff_gets_mask_objects_and_provenance(tmp_path):
     answer = ask(path, tmp_path / "out")
     assert answer["status"] == "whole"
     assert answer["masks"] == [
-        {"value": 1, "phrase": "the red ship", "score": 0.75, "area_px": 200, "objects": 1}
+        {"value": 1, "phrase": "the red ship", "score": 0.8, "area_px": 200, "objects": 1}
     ]
     assert answer["model"] == {"base": "b1", "decoder": "d1"}
-    assert answer["files"] == ["mask.tif", "objects.gpkg", "objects.geojson"]
+    assert answer["files"] == [*MASK, "objects.gpkg", "objects.geojson", *PICTURES]
     with rasterio.open(tmp_path / "out" / "mask.tif") as raster:
         assert raster.crs.to_string() == UTM
         assert raster.transform == AT
@@ -59,7 +60,7 @@ def test_a_geotiff_gets_mask_objects_and_provenance(tmp_path):
 def test_f07_without_a_crs_objects_are_pixels_and_geojson_only_on_request(tmp_path):
     path = write_tif(tmp_path / "a.tif", grey(20, 20, (2, 3, 6, 5)), crs=None)
     answer = ask(path, tmp_path / "out")
-    assert answer["files"] == ["mask.tif", "objects.gpkg"]
+    assert answer["files"] == [*MASK, "objects.gpkg", *PICTURES]
     assert any("no CRS" in note for note in answer["notes"])
     assert read_layer(tmp_path / "out" / "objects.gpkg")[1][0]["area_m2"] == ""
     ask(path, tmp_path / "out", formats=("geojson",))
@@ -190,7 +191,7 @@ class Fixed(BrightPixels):
 def test_f24_no_mask_is_said_with_its_reason(tmp_path):
     path = write_tif(tmp_path / "a.tif", grey(8, 8))
     answer = ask(path, tmp_path / "out", Fixed(Reply("It is [SEG", n_incomplete=1)))
-    assert "No mask was drawn: 1 [SEG] groups were cut short." in answer["notes"]
+    assert "No mask was drawn: 1 mask groups were cut short." in answer["notes"]
     assert not (tmp_path / "out" / "mask.tif").exists()
 
 
@@ -200,12 +201,12 @@ def test_f24_three_masks_stay_apart_even_of_one_phrase(tmp_path):
     for i, phrase in enumerate(["ship", "ship", "dam"]):
         mask = np.zeros((8, 8), dtype=bool)
         mask[2 * i : 2 * i + 3] = True  # each covers a row of the next
-        drawn.append(DrawnMask(phrase, 0.5 + i / 10, mask))
+        drawn.append(DrawnMask(phrase, 0.4 + i / 5, mask))
     answer = ask(path, tmp_path / "out", Fixed(Reply("three [SEG]", tuple(drawn))))
     assert [(m["value"], m["phrase"], m["score"]) for m in answer["masks"]] == [
-        (1, "ship", 0.5),
+        (1, "ship", 0.4),
         (2, "ship", 0.6),
-        (3, "dam", 0.7),
+        (3, "dam", 0.8),
     ]
     assert mask_of(tmp_path / "out")[:, 0].tolist() == [1, 1, 1, 2, 2, 3, 3, 0]
 

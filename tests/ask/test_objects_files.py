@@ -30,7 +30,7 @@ def ring(x0, y0, x1, y1, *, is_hole=False):
 
 def table(*rings, crs=UTM, phrase="the red ship", prompt="Mark it."):
     one = MapObject(7, 1, phrase, 0.5, 96, 24.0, rings)
-    return ObjectTable([one], prompt, "base:b1", crs)
+    return ObjectTable([one], prompt, "base:b1", Grid(10, 10, Affine.identity(), crs))
 
 
 SQUARE = (ring(500_000, 5_000_000, 500_010, 5_000_010),)
