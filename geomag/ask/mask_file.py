@@ -17,10 +17,10 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from geomag.ask.mask_table import colours, write_table
-from geomag.inference.answer import DrawnMask
 from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
 from geomag.errors import GeoMagError
+from geomag.inference.answer import DrawnMask
 from geomag.io import atomic_path
 
 NODATA = 255

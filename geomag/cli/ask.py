@@ -50,9 +50,10 @@ def ask(
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
     """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""
-    from geomag.ask.answer import AskOptions, ask_image, check
+    from geomag.ask.answer import ask_image, check
     from geomag.ask.answer_folder import default_folder
     from geomag.ask.bands import band_numbers
+    from geomag.ask.options import AskOptions
     from geomag.cli.settings import prepare
     from geomag.inference.prompt import read_prompt
 

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity, Task
@@ -250,8 +248,10 @@ class Pipeline:
         named = len(answer.phrases) == len(answer.masks)
         phrases = answer.phrases if named else ("",) * len(answer.masks)
         masks = tuple(
-            DrawnMask(phrase or prompt.subject, score, np.asarray(mask))
-            for phrase, mask, score in zip(phrases, answer.masks, answer.mask_scores, strict=True)
+            DrawnMask(phrase or prompt.subject, score, mask, probability)
+            for phrase, mask, score, probability in zip(
+                phrases, answer.masks, answer.mask_scores, answer.mask_probabilities, strict=True
+            )
         )
         level = decision.granularity if decision else None
         look = prepared.query.look
@@ -266,6 +266,7 @@ class Pipeline:
             visual_tokens=look.n_tokens(self.profile.vlm.patch_px),
             n_incomplete=answer.n_incomplete,
             seconds=dict(outcome.seconds),
+            heat=None if prepared.heat is None else prepared.heat.first,
         )
 
     def _max_new_tokens(self, questions: Sequence[Question]) -> int:

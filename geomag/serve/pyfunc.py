@@ -31,8 +31,8 @@ class GeoMagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     # without annotations: MLflow would take them for a schema, beside the signature that is logged
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
         """One answer a row (`geomag.serve.answering.answer_picture`)."""
-        from geomag.ask.answer import AskOptions
         from geomag.ask.bands import band_numbers
+        from geomag.ask.options import AskOptions
         from geomag.serve.answering import answer_picture
 
         chosen = params or {}

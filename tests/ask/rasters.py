@@ -1,6 +1,7 @@
 """Small rasters for tests, and a segmenter whose answer is known: bright pixels."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import rasterio
 from affine import Affine
 
 from geomag.inference.answer import DrawnMask, Reply
+from geomag.inference.framing import wording_in
 
 UTM = "EPSG:32631"
 AT = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
@@ -51,7 +53,8 @@ class BrightPixels:
         return {"model": {"base": "b1", "decoder": "d1"}, "profile": {"name": "bright"}}
 
     def fit(self, prompt):
-        return prompt
+        task, phrase = wording_in(prompt.text) or (None, prompt.text)
+        return replace(prompt, task=task, subject=phrase)
 
     def ask(self, image, prompt, *, arm="magcrop"):
         self.asked.append(image.copy())

@@ -7,7 +7,8 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geomag.ask.answer import AskOptions, ask_image, check
+from geomag.ask.answer import ask_image, check
+from geomag.ask.options import AskOptions
 from geomag.errors import GeoMagError, ResumeError
 from geomag.inference.answer import DrawnMask, Reply
 from geomag.inference.prompt import read_prompt

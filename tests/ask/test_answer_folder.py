@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from geomag.ask.answer import AskOptions, ask_image, check
+from geomag.ask.answer import ask_image, check
 from geomag.ask.answer_folder import default_folder
+from geomag.ask.options import AskOptions
 from geomag.errors import GeoMagError, OutputError, ResumeError
 from tests.ask.rasters import BrightPixels, grey, write_tif
 
@@ -152,7 +153,7 @@ def test_a_raster_refused_half_way_leaves_the_earlier_answer_and_makes_no_folder
     def broken(*_):
         raise GeoMagError("answer", "999 masks")
 
-    monkeypatch.setattr("geomag.ask.answer.Layers", broken)
+    monkeypatch.setattr("geomag.ask.answer_files.Layers", broken)
     for words in (SHIP, DAM):
         with pytest.raises(GeoMagError, match="999 masks"):
             ask(whole, tmp_path / "out", words, overwrite=True)

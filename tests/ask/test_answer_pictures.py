@@ -5,13 +5,14 @@ import pytest
 import rasterio
 from PIL import Image
 
-from geomag.ask.answer import AskOptions, ask_image
+from geomag.ask.answer import ask_image
 from geomag.ask.drawing import shown_size, with_heat
 from geomag.ask.mask_table import colour
 from geomag.ask.notes import plain_text
-from geomag.inference.answer import DrawnMask, Reply
+from geomag.ask.options import AskOptions
 from geomag.cli.ask import summary
 from geomag.geometry import PixelBox
+from geomag.inference.answer import DrawnMask, Reply
 from tests.ask.ogr import read_value_table
 from tests.ask.rasters import BrightPixels, grey, write_tif
 

@@ -9,9 +9,10 @@ from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
 
-from geomag.ask.answer import AskOptions, ask_image
-from geomag.inference.answer import DrawnMask, Reply
+from geomag.ask.answer import ask_image
+from geomag.ask.options import AskOptions
 from geomag.ask.rings import polygon_area, simplified
+from geomag.inference.answer import DrawnMask, Reply
 from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 

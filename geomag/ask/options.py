@@ -1,0 +1,48 @@
+"""How a scene is asked and what is written of it."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from geomag.ask.objects import MIN_AREA_PX
+from geomag.errors import GeoMagError
+from geomag.inference.answer import Arm
+
+Format = Literal["gpkg", "geojson", "geoparquet"]
+"""Of the file of objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOptions:
+    """How a scene is asked."""
+
+    bands: tuple[int, ...] = ()
+    """One or three, counted from 1; empty: the file's own colours."""
+    arm: Arm = "magcrop"
+    tile_px: int = 1024
+    overlap_px: int = 128
+    formats: tuple[Format, ...] = ()
+    """Of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
+    whole: bool = False
+    """Ask once about all of it instead of each window on its own (``magcrop.large_probe``)."""
+    resume: bool = False
+    """Go on with the windows that an earlier run left."""
+    min_area_px: int = MIN_AREA_PX
+    """Smaller pieces of a mask are removed and smaller holes filled."""
+    simplify_px: float = 0.0
+    """How far an outline may be moved to have fewer corners; 0 follows the pixels."""
+    pictures: bool = True
+    """Whether ``overlay.png`` and ``heatmap.png`` are drawn too."""
+    overwrite: bool = False
+    """Write to a folder that is not ours, or holds another answer; never over the image."""
+
+    def check(self) -> None:
+        """Refuse numbers out of range.
+
+        Raises:
+            GeoMagError: Naming the option.
+        """
+        if self.min_area_px < 0:
+            raise GeoMagError("--min-area", str(self.min_area_px), "0 or more pixels")
+        if not 0 <= self.simplify_px < math.inf:
+            raise GeoMagError("--simplify", str(self.simplify_px), "0 or more pixels")
