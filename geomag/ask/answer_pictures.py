@@ -92,7 +92,7 @@ def write_heatmap(
     for nth, name in enumerate(("C_1, the window", "C_2, the window inside it")):
         chosen = [one[nth] for one in boxes if len(one) > nth]
         if chosen:
-            shown = with_rectangles(shown, chosen, WINDOWS[nth], scale)
+            shown = with_rectangles(shown, chosen, WINDOWS[nth], scale=scale)
             rows.append(LegendRow(name, WINDOWS[nth]))
     save_png(path, with_legend(shown, [*_titles(answer), *rows]))
 
@@ -119,14 +119,19 @@ def attention(
 
 
 def with_rectangles(
-    image: RgbImage, boxes: Sequence[Sequence[float]], ink: Colour, scale: float
+    image: RgbImage,
+    boxes: Sequence[Sequence[float]],
+    ink: Colour,
+    *,
+    scale: float = 1.0,
+    line_px: int = 2,
 ) -> RgbImage:
     """The image with boxes ``[x0, y0, x1, y1)`` of the scene's pixels."""
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     for box in boxes:
         x0, y0, x1, y1 = (round(value * scale) for value in box)
-        draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=ink, width=2)
+        draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=ink, width=line_px)
     return np.asarray(picture)
 
 

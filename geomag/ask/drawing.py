@@ -64,7 +64,7 @@ def resized(image: RgbImage) -> RgbImage:
     return np.asarray(Image.fromarray(image).resize(size, kind))
 
 
-def with_heat(image: RgbImage, heat: NDArray[np.floating]) -> RgbImage:
+def with_heat(image: RgbImage, heat: NDArray[Any]) -> RgbImage:
     """The image under a map of any size, drawn smoothly, its hottest place brightest."""
     height, width = image.shape[:2]
     grid = Image.fromarray(np.asarray(heat, dtype=np.float32), mode="F")

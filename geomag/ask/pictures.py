@@ -1,54 +1,70 @@
-"""MagCrop as pictures: where the model looks (Eq 4), C_1 and C_2, what it is shown (Eq 2)."""
+"""MagCrop as pictures: what the window was chosen by, the window, and what the model reads."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from geomag.ask.answer_pictures import ATTENTION, PROBABILITY, WINDOWS, with_rectangles
+from geomag.ask.drawing import LegendRow, resized, save_png, with_heat, with_legend
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
-from geomag.inference.inspect import heat_share, probe_heat, target_token
-from geomag.inference.pipeline import Pipeline, Question
+from geomag.inference.inspect import heat_share, probe_heat, target_token, why_whole
+from geomag.inference.pipeline import Pipeline, PreparedQuestion, Question
 from geomag.inference.prompt import read_prompt
-from geomag.io import atomic_path, write_json
+from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
+from geomag.magcrop.crops import Heat
 from geomag.magcrop.quality import hottest_cell
+from geomag.model.look import Look
+from geomag.model.vision import cut
 
-FILES = ("heatmap.png", "boxes.png", "adjusted.png", "probe.json")
-_COLOURS = ((255, 210, 0), (0, 190, 255))
-"""Of C_1 and C_2."""
-_RAMP = np.array(
-    [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], dtype=np.float64
-)
-"""Five stops of the map `inferno`, dark to bright."""
-_NO_CROP = "MagCrop does not crop for this prompt."
-_OPACITY = 0.75
-"""Of the hottest cell; a cell without heat shows the image as it is."""
+FILES = ("heatmap.png", "boxes.png", "adjusted.png", "views.png", "probe.json")
+_UNUSED = " For this picture only: MagCrop does not use it here."
+_VIEW_PX, _GAP_PX = 336, 8
+"""Side that a view is shown at, and the paper between two."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """What the window was chosen by, or would have been."""
+
+    values: NDArray[Any]
+    meaning: str
+    heat: Heat | None
+    """Eq 4's, where it was asked."""
 
 
 def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path) -> dict[str, Any]:
-    """Draw what MagCrop does with one image for one prompt; returns what ``probe.json`` holds.
+    """Draw what the profile's MagCrop does with one image for one prompt.
 
     Args:
         pipeline: The loaded model.
         image: ``uint8 [H, W, 3]``.
         words: The prompt as a person gave it.
-        out: Gets `FILES`.
+        out: Gets `FILES`; ``adjusted.png`` only where the image is stitched (Eq 2).
 
-    A prompt at image level, or one that MagCrop leaves alone, is probed for the picture only.
+    Returns:
+        What ``probe.json`` holds; its ``notes`` say why, where there is no window.
     """
     prompt = pipeline.fit(read_prompt(words))
     (prepared,) = pipeline.prepare([Question(image, prompt)])
-    heat = prepared.heat or probe_heat(pipeline, image, prompt, Granularity.REGION)
     decision, look = prepared.decision, prepared.query.look
     assert decision is not None  # the plain arm alone has none
-    height, width = image.shape[:2]
-    _save(out / FILES[0], overlay(image, heat.first))
-    _save(out / FILES[1], with_boxes(image, prepared.boxes))
-    _save(out / FILES[2], look.image)
-    level = decision.granularity
+    chosen_by = _map(pipeline, prepared)
+    asked = [LegendRow(f"Asked: {words}")]
+    rows = [*asked, LegendRow(chosen_by.meaning, is_ramp=True)]
+    save_png(out / FILES[0], with_legend(with_heat(resized(image), chosen_by.values), rows))
+    save_png(out / FILES[1], with_boxes(image, prepared.boxes))
+    if look.image is not image:
+        save_png(out / FILES[2], look.image)
+    patch_px = pipeline.profile.vlm.patch_px
+    save_png(out / FILES[3], views_picture(look, patch_px, [*asked, *_window_rows(prepared.boxes)]))
+    level, whole = decision.granularity, why_whole(pipeline, prepared)
     facts = {
         **pipeline.identity(),
         "prompt": {
@@ -61,53 +77,85 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
         "granularity": "none" if level is None else level.value,
         "granularity_confidence": round(decision.confidence, 4),
         "bypassed": decision.bypassed,
-        "target_token": target_token(pipeline, image, prompt),
+        "chosen_by": chosen_by.meaning,
+        **_about_heat(pipeline, prepared, chosen_by.heat),
         "crop_boxes": [list(box.as_ints()) for box in prepared.boxes],
-        "heat_share": round(heat_share(pipeline, heat, image), 4),
-        "hottest_cell": [round(v, 1) for v in hottest_cell(heat.first, width=width, height=height)],
-        "visual_tokens": look.n_tokens(pipeline.profile.vlm.patch_px),
+        "visual_tokens": look.n_tokens(patch_px),
         "views": [
             {
                 "box": v.box and list(v.box.as_ints()),
                 "side_px": v.side_px,
-                "tokens": v.n_tokens(pipeline.profile.vlm.patch_px),
+                "tokens": v.n_tokens(patch_px),
             }
             for v in look.views
         ],
-        "notes": [
-            *prompt.notes,
-            *(() if prepared.heat or prepared.boxes else [_NO_CROP]),
-        ],
+        "notes": [*prompt.notes, *([whole] if whole else [])],
     }
-    write_json(out / FILES[3], facts)
+    write_json(out / FILES[4], facts)
     return facts
 
 
-def overlay(image: RgbImage, heatmap: NDArray[np.floating]) -> RgbImage:
-    """The image under its heatmap ``[gh, gw]``, each cell flat, the hottest one brightest."""
+def _map(pipeline: Pipeline, prepared: PreparedQuestion) -> _Map:
+    """Eq 4's map where it was asked, the coarse mask where that was; else Eq 4 for the picture."""
+    question, proposal = prepared.question, prepared.proposal
+    if prepared.heat is not None:
+        return _Map(prepared.heat.first, ATTENTION, prepared.heat)
+    if proposal and proposal.plain and proposal.plain.mask_probabilities:
+        return _Map(proposal.plain.mask_probabilities[0], PROBABILITY, None)
+    heat = probe_heat(pipeline, question.image, question.prompt, Granularity.REGION)
+    return _Map(heat.first, f"{ATTENTION}.{_UNUSED}", heat)
+
+
+def _about_heat(
+    pipeline: Pipeline, prepared: PreparedQuestion, heat: Heat | None
+) -> dict[str, Any]:
+    """The token that Eq 4 differentiates and where its map is hottest; None where not asked."""
+    if heat is None:
+        return {"target_token": None, "heat_share": None, "hottest_cell": None}
+    image = prepared.question.image
     height, width = image.shape[:2]
-    rows = np.arange(height) * heatmap.shape[0] // height
-    columns = np.arange(width) * heatmap.shape[1] // width
-    share = heatmap / (float(heatmap.max()) or 1.0)
-    cells = share[rows][:, columns]
-    stops = np.linspace(0, 1, len(_RAMP))
-    colour = np.stack([np.interp(cells, stops, channel) for channel in _RAMP.T], axis=-1)
-    opacity = (_OPACITY * cells)[..., None]
-    mixed: RgbImage = (colour * opacity + image * (1 - opacity)).round().astype(np.uint8)
-    return mixed
+    hottest = hottest_cell(heat.first, width=width, height=height)
+    return {
+        "target_token": target_token(pipeline, image, prepared.question.prompt),
+        "heat_share": round(heat_share(pipeline, heat, image), 4),
+        "hottest_cell": [round(value, 1) for value in hottest],
+    }
+
+
+def views_picture(look: Look, patch_px: int, rows: list[LegendRow]) -> RgbImage:
+    """The views side by side, each as the model reads it: cut, squashed, in its own pixels."""
+    pixels = torch.from_numpy(look.image)
+    shown = []
+    for view in look.views:
+        read = (cut(pixels, view) * 255).round().byte().permute(1, 2, 0).numpy()
+        large = Image.fromarray(read).resize((_VIEW_PX, _VIEW_PX), Image.Resampling.NEAREST)
+        shown += [np.asarray(large), np.full((_VIEW_PX, _GAP_PX, 3), 255, dtype=np.uint8)]
+    named = [
+        LegendRow(
+            f"View {n}: {_place(v.box)}, {v.side_px} pixels a side, {v.n_tokens(patch_px)} tokens"
+        )
+        for n, v in enumerate(look.views, start=1)
+    ]
+    return with_legend(np.concatenate(shown[:-1], axis=1), [*rows, *named])
+
+
+def _place(box: PixelBox | None) -> str:
+    if box is None:
+        return "the whole image"
+    x0, y0, x1, y1 = box.as_ints()
+    return f"columns {x0} to {x1}, rows {y0} to {y1}"
+
+
+def _window_rows(boxes: tuple[PixelBox, ...]) -> list[LegendRow]:
+    return [
+        LegendRow(f"C_{n} in boxes.png: {_place(box)}", ink)
+        for n, (box, ink) in enumerate(zip(boxes, WINDOWS, strict=False), start=1)
+    ]
 
 
 def with_boxes(image: RgbImage, boxes: tuple[PixelBox, ...]) -> RgbImage:
     """The image with C_1 in yellow and C_2 in blue."""
-    picture = Image.fromarray(image)
-    draw = ImageDraw.Draw(picture)
-    line = max(1, min(image.shape[:2]) // 200)
-    for box, colour in zip(boxes, _COLOURS, strict=False):
-        x0, y0, x1, y1 = box.as_ints()
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=line)
-    return np.asarray(picture)
-
-
-def _save(path: Path, image: RgbImage) -> None:
-    with atomic_path(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")
+    for box, ink in zip(boxes, WINDOWS, strict=False):
+        line = max(1, min(image.shape[:2]) // 200)
+        image = with_rectangles(image, [box.as_ints()], ink, line_px=line)
+    return image

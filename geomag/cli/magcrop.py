@@ -16,7 +16,7 @@ def magcrop(
     overwrite: Overwrite = False,
     profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
 ) -> None:
-    """Draw the Eq 4 heatmap, the crop boxes and the adjusted image of Eq 2."""
+    """Draw what the window is chosen by, the window, and the views that the model reads."""
     from geomag.ask.answer_folder import AnswerFolder
     from geomag.ask.bands import band_numbers
     from geomag.ask.pictures import FILES, magcrop_pictures
@@ -34,9 +34,13 @@ def magcrop(
     pipeline = Pipeline.load(root / "artifacts" / "models", settings)
     with folder.filling() as fresh:
         facts = magcrop_pictures(pipeline, pixels, prompt, fresh)
+    share = facts["heat_share"]
     typer.echo(
         f"granularity {facts['granularity']} ({facts['granularity_confidence']:.2f}), "
-        f"crops {facts['crop_boxes'] or 'none'}, {facts['heat_share']:.0%} of the heat, "
+        f"crops {facts['crop_boxes'] or 'none'}, "
+        f"{'' if share is None else f'{share:.0%} of the heat, '}"
         f"{facts['visual_tokens']} visual tokens"
     )
-    typer.echo(f"{out}: {', '.join(FILES)}")
+    for note in facts["notes"]:
+        typer.echo(f"  note: {note}")
+    typer.echo(f"{out}: {', '.join(name for name in FILES if (out / name).is_file())}")

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from PIL import Image
 
+from geomag.ask.pictures import magcrop_pictures
 from geomag.cli.main import main
 from geomag.config.load import load_profile
 from geomag.experiments.windows import with_settings
@@ -147,6 +148,34 @@ def test_magcrop_draws_where_the_model_looks(command, tmp_path):
     assert np.array_equal(adjusted[sharp], pixels[sharp])  # C_2 is kept as it was
     assert adjusted.std() < 0.5 * pixels.std()  # and the rest is compressed
     assert 0 < facts["heat_share"] <= 1
+    assert "heatmap.png, boxes.png, adjusted.png, views.png, probe.json" in printed
+
+
+def test_magcrop_shows_the_masks_window_and_views_where_the_profile_looks_around_masks(
+    pipeline, tmp_path
+):
+    image = np.moveaxis(noise(160, 160, seed=3), 0, 2)
+    settings = {"probe": "mask", "view": "tokens"}
+    masks_first = Pipeline(with_settings(pipeline.model, magcrop=settings), pipeline.classifier)
+    facts = magcrop_pictures(masks_first, image, ONE, tmp_path)
+    assert "probability that a pixel belongs to a mask" in facts["chosen_by"]
+    assert (facts["heat_share"], facts["target_token"]) == (None, None)
+    assert not (tmp_path / "adjusted.png").exists()  # nothing is stitched
+    (mask,) = masks_first.ask(image, ONE, arm="plain").masks
+    window = mask_window(mask.pixels, min_px=masks_first.profile.magcrop.min_px)
+    if window.is_doubtful:
+        assert facts["crop_boxes"] == []
+        assert "would magnify nothing" in facts["notes"][-1]
+    else:
+        assert facts["crop_boxes"] == [list(window.box.as_ints())]
+        assert len(facts["views"]) == 2
+
+
+def test_magcrop_says_why_it_crops_nothing(command, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(60, 80))
+    code, printed, _ = command("magcrop", path, THREE, "--out", tmp_path / "out")
+    assert code == 0
+    assert "note: No crop: a grounded conversation is read whole" in printed
 
 
 def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(pipeline):

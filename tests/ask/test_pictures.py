@@ -1,24 +1,11 @@
-"""Heat and boxes over an image, by hand."""
+"""Boxes over an image, and the views that the model reads, by hand."""
 
 import numpy as np
 
-from geomag.ask.pictures import overlay, with_boxes
+from geomag.ask.pictures import views_picture, with_boxes
 from geomag.geometry import PixelBox
-
-
-def test_the_hottest_cell_is_brightest_and_a_cold_one_shows_the_image():
-    image = np.full((4, 6, 3), 100, dtype=np.uint8)
-    shown = overlay(image, np.array([[0.0, 0.0, 8.0], [0.0, 4.0, 0.0]], dtype=np.float32))
-    assert shown[0, 0].tolist() == [100, 100, 100]
-    # three quarters of the ramp's last stop (252, 255, 164), a quarter of the image
-    assert shown[:2, 4:].reshape(-1, 3).tolist() == [[214, 216, 148]] * 4
-    # half the heat: the middle stop (188, 55, 84) at 0.375
-    assert shown[3, 2].tolist() == [133, 83, 94]
-
-
-def test_a_map_without_heat_leaves_the_image():
-    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    assert np.array_equal(overlay(image, np.zeros((2, 2), dtype=np.float32)), image)
+from geomag.magcrop.views import View
+from geomag.model.look import Look
 
 
 def test_boxes_are_half_open():
@@ -28,3 +15,15 @@ def test_boxes_are_half_open():
     assert shown[4, 3].tolist() == shown[6, 5].tolist() == [0, 190, 255]
     assert not shown[9].any()
     assert not shown[:, 8:].any()
+
+
+def test_views_are_shown_as_they_are_cut_one_beside_the_other():
+    image = np.zeros((8, 8, 3), dtype=np.uint8)
+    image[4:, 4:] = 200
+    views = (View(None, 8), View(PixelBox(4, 4, 8, 8), 4))
+    shown = views_picture(Look(image, views, image, None), 4, [])
+    assert shown.shape[1] == 336 + 8 + 336
+    assert shown[10, 10].tolist() == [0, 0, 0]
+    assert shown[300, 300].tolist() == [200, 200, 200]  # the lower right quarter of the whole
+    assert shown[10, 360].tolist() == shown[300, 660].tolist() == [200, 200, 200]  # all of C_1
+    assert shown[10, 340].tolist() == [255, 255, 255]  # paper between them
