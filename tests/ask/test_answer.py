@@ -9,9 +9,13 @@ from affine import Affine
 
 from geomag.ask.answer import ask_image, check
 from geomag.ask.options import AskOptions
+from geomag.config import load_profile
+from geomag.data.benchmarks import Task
 from geomag.errors import GeoMagError, ResumeError
 from geomag.inference.answer import DrawnMask, Reply
+from geomag.inference.framing import frame_prompt
 from geomag.inference.prompt import read_prompt
+from geomag.magcrop.granularity import TaskGuess
 from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 
@@ -213,10 +217,15 @@ def test_f24_three_masks_stay_apart_even_of_one_phrase(tmp_path):
 
 
 def test_the_phrase_of_a_mask_prompt_is_its_subject():
-    prompt = read_prompt("Segment the white tank on the left in this image.")
+    def framed(words):
+        vqa = TaskGuess(Task.VQA, 1.0)
+        return frame_prompt(read_prompt(words), lambda _: vqa, load_profile("sample").prompt)
+
+    prompt = framed("Segment the white tank on the left in this image.")
     assert prompt.subject == "the white tank on the left"
     assert prompt.probe("where") == "Where is the white tank on the left?"
-    assert read_prompt("How many ships?").probe("where") == "How many ships?"
+    question = framed("How many ships?")
+    assert question.probe("where") == question.text
 
 
 def test_the_whole_of_a_large_scene_is_asked_once(tmp_path):

@@ -86,7 +86,7 @@ def test_a_bare_question_is_answered_as_the_record_is(project, benchmark, tmp_pa
     answer = ask_image(pipeline, picture, words, tmp_path / "out", AskOptions(), log=lambda _: None)
     assert answer["prompt"]["task"] == benchmark.task.value
     assert answer["prompt"]["given"] == words
-    assert answer["text"] == row["text"]
+    assert answer["looks"][0]["said"] == row["text"]
     assert answer["granularity"] == row["granularity"]
     assert len(answer.get("masks", [])) == row["n_masks"]
     served = answer_picture(pipeline, picture.read_bytes(), words, AskOptions())
