@@ -12,8 +12,8 @@ from geomag.ask.answer_files import ANSWER, FILES, AnswerFiles
 from geomag.ask.answer_folder import AnswerFolder
 from geomag.ask.bands import choose_bands
 from geomag.ask.notes import notes_of, plain_text
-from geomag.ask.raster_io import opened
 from geomag.ask.options import AskOptions
+from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS, open_scene
 from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows

@@ -20,7 +20,7 @@ from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.quality import hottest_cell
-from geomag.model.look import Look
+from geomag.model.model_input import Look
 from geomag.model.vision import cut
 
 FILES = ("heatmap.png", "boxes.png", "adjusted.png", "views.png", "probe.json")

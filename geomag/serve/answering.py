@@ -13,8 +13,8 @@ import rasterio
 
 from geomag.ask.answer import Answering, ask_image
 from geomag.ask.answer_files import MASK
-from geomag.ask.raster_io import opened
 from geomag.ask.options import AskOptions
+from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS
 from geomag.errors import GeoMagError, ImageError
 from geomag.geometry import BoolMask, encode_mask

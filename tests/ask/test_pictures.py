@@ -5,7 +5,7 @@ import numpy as np
 from geomag.ask.pictures import views_picture, with_boxes
 from geomag.geometry import PixelBox
 from geomag.magcrop.views import View
-from geomag.model.look import Look
+from geomag.model.model_input import Look
 
 
 def test_boxes_are_half_open():

@@ -12,7 +12,7 @@ from geomag.inference.probes import WindowProposal
 from geomag.inference.prompt import Prompt
 from geomag.magcrop.granularity import GranularityDecision
 from geomag.model.geomag import Answer, Query
-from geomag.model.look import plain_look
+from geomag.model.model_input import plain_look
 
 IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
 PIXEL, REGION = Granularity.PIXEL, Granularity.REGION
