@@ -85,13 +85,15 @@ def test_a_bare_question_is_answered_as_the_record_is(project, benchmark, tmp_pa
 
     words = TYPED[benchmark.task].format(title=benchmark.title)
     picture = root / "picture.png"
-    answer = ask_image(pipeline, picture, words, tmp_path / "out", AskOptions(), log=lambda _: None)
+    answer = ask_image(
+        pipeline, picture, words, tmp_path / "out", AskOptions(min_area_px=1), log=lambda _: None
+    )
     assert answer["prompt"]["task"] == benchmark.task.value
     assert answer["prompt"]["given"] == words
     assert answer["looks"][0]["said"] == row["text"]
     assert answer["granularity"] == row["granularity"]
     assert len(answer.get("masks", [])) == row["n_masks"]
-    served = answer_picture(pipeline, picture.read_bytes(), words, AskOptions())
+    served = answer_picture(pipeline, picture.read_bytes(), words, AskOptions(min_area_px=1))
     assert served["text"] == plain_text(row["text"])
     drawn = [decode_mask(mask) for mask in row["masks"]]
     said = [decode_mask(mask) for mask in served["masks"]]
