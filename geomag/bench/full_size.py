@@ -28,6 +28,7 @@ from geomag.config.schema import Profile
 from geomag.data.prompts import IMAGE_TOKEN
 from geomag.magcrop.granularity import GranularityClassifier
 from geomag.model.adapter import attach_adapter
+from geomag.model.assemble import build_geomag
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import HIERA_LARGE, Sam2Parts
 from geomag.model.vlm import Vlm
@@ -92,7 +93,7 @@ def full_size(profile: Profile) -> GeoMag:
         vlm = Vlm(llava, stand_in_tokenizer())
         sam = Sam2Parts(HIERA_LARGE).requires_grad_(False)
         attach_adapter(vlm, profile.adapter)
-        model = GeoMag(vlm, sam, profile)
+        model = build_geomag(profile, vlm, sam)
     model.eval()
     return model
 

@@ -14,9 +14,37 @@ from geomag.magcrop.text_encoder import build_text_encoder
 from geomag.manifest import publish, seal, sealed
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
+from geomag.model.sam2_parts import Sam2Parts
+from geomag.model.vlm import Vlm
 from geomag.model.weights import load_base, load_strictly
 
 Network = TypeVar("Network", bound=GeoMag)
+
+
+def build_geomag(profile: Profile, vlm: Vlm, sam: Sam2Parts) -> GeoMag:
+    """The network that a profile describes, from its frozen parts."""
+    return build_as(GeoMag, profile, vlm, sam)
+
+
+def build_as(kind: type[Network], profile: Profile, vlm: Vlm, sam: Sam2Parts) -> Network:
+    """The network that a profile describes.
+
+    Args:
+        kind: Class of the result.
+        profile: Sizes and forms; the network keeps it for what works around it.
+        vlm: With its adapter.
+        sam: SAM2's parts.
+    """
+    model = kind(
+        vlm,
+        sam,
+        n_seg=profile.adapter.n_seg,
+        decoder=profile.decoder.kind,
+        omega_norm=profile.decoder.omega_norm,
+        trains_projector=profile.adapter.projector,
+    )
+    model.profile = profile
+    return model
 
 
 def untrained(models: Path, profile: Profile) -> GeoMag:
@@ -26,7 +54,7 @@ def untrained(models: Path, profile: Profile) -> GeoMag:
     """
     vlm, sam = load_base(models / "base", profile)
     attach_adapter(vlm, profile.adapter)
-    model = GeoMag(vlm, sam, profile)
+    model = build_geomag(profile, vlm, sam)
     model.to(vlm.device)
     return model
 
@@ -63,7 +91,7 @@ def trained_as(kind: type[Network], models: Path, profile: Profile) -> Network:
             )
     vlm, sam = load_base(models / "base", profile)
     load_adapter(vlm, models / "adapter", profile.adapter)
-    model = kind(vlm, sam, profile)
+    model = build_as(kind, profile, vlm, sam)
     model.to(vlm.device)
     state = load_file(models / "decoder" / "decoder.safetensors")
     load_strictly(model.projection, _part(state, "projection."), place="decoder.safetensors")

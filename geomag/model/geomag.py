@@ -17,13 +17,22 @@ from geomag.config.schema import Profile
 from geomag.data.grounded import parse_grounding
 from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask, PixelBox
+from geomag.model.adapter import adapter_parameters
 from geomag.model.decoding import Generated
 from geomag.model.model_input import Look, encoder_pixels
-from geomag.model.pixel_decoder import PixelDecoder, TextProjection, image_logits
+from geomag.model.packing import pack_turns
+from geomag.model.pixel_decoder import (
+    DecoderKind,
+    OmegaNorm,
+    PixelDecoder,
+    TextProjection,
+    image_logits,
+)
 from geomag.model.precision import products_in
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.sam2_parts import Sam2Parts
-from geomag.model.segments import Groups, find_groups, with_seg_marks
+from geomag.model.segments import Groups, find_groups, label_groups, with_seg_marks
+from geomag.model.training_pass import BatchPart, PartOutput, TrainingBatch, TrainingOutput
 from geomag.model.vision import cut, merge, tower_features, unit_box
 from geomag.model.vlm import Vlm
 
@@ -64,21 +73,76 @@ class Answer:
 
 
 class GeoMag(nn.Module):
-    """Frozen VLM and SAM2 encoder, adapter, Text Projection and Pixel Decoder."""
+    """Frozen VLM and SAM2 encoder, adapter, Text Projection and Pixel Decoder.
 
-    def __init__(self, vlm: Vlm, sam: Sam2Parts, profile: Profile) -> None:
+    Args:
+        vlm: With its adapter, which has added the [SEG] tokens.
+        sam: Its encoder, and the mask decoder that Eq 1 starts from.
+        n_seg: N of Eq 1.
+        decoder: How the feature levels make a mask (`PixelDecoder`).
+        omega_norm: Whether omega is a softmax.
+        trains_projector: Whether LLaVA's projector trains too.
+    """
+
+    profile: Profile
+    """Settings around the network, which `build_geomag` sets; the network itself reads none."""
+
+    def __init__(
+        self,
+        vlm: Vlm,
+        sam: Sam2Parts,
+        *,
+        n_seg: int,
+        decoder: DecoderKind = "sam2_ms",
+        omega_norm: OmegaNorm = "none",
+        trains_projector: bool = False,
+    ) -> None:
         super().__init__()
         self.vlm = vlm
         self.sam = sam
-        self.profile = profile
+        self.trains_projector = trains_projector
         self.projection = TextProjection(vlm.width, sam.size.neck_width)
-        self.decoder = PixelDecoder(
-            sam,
-            n_seg=profile.adapter.n_seg,
-            kind=profile.decoder.kind,
-            omega_norm=profile.decoder.omega_norm,
-        )
-        self.seg_names = seg_tokens(profile.adapter.n_seg)
+        self.decoder = PixelDecoder(sam, n_seg=n_seg, kind=decoder, omega_norm=omega_norm)
+        self.seg_names = seg_tokens(n_seg)
+
+    def trainable_parameters(self) -> dict[str, Tensor]:
+        """Adapter, Text Projection and what Eq 1 reaches of the Pixel Decoder, by name."""
+        found = adapter_parameters(self.vlm)
+        found.update({f"projection.{k}": v for k, v in self.projection.named_parameters()})
+        found.update({f"decoder.{k}": v for k, v in self.decoder.trainable_parameters().items()})
+        return found
+
+    def forward(self, batch: TrainingBatch) -> TrainingOutput:
+        """Read answers that are known, and draw the masks they ask for.
+
+        Forward pass flow:
+            1. Visual tokens ``[n_i, D]`` and words are merged into rows ``[B, S, D]``.
+            2. The language model reads them; its head gives logits ``[A, V]`` where an answer's
+               token is predicted.
+            3. The states that predict each [SEG] group ``[K, N, D]`` go through the Text Projection
+               and are fused to one prompt per target ``[K, 1, C]``.
+            4. The Pixel Decoder draws ``[K, S/4, S/4]`` from SAM2's features of the targets.
+        """
+        read = [self._read(batch.head, part) for part in batch.parts]
+        parts = [part for part, _ in read]
+        h_seg = torch.cat([states for _, states in read])
+        if not len(h_seg):
+            return TrainingOutput(parts, None, None)
+        features = [level.to(h_seg.device) for level in batch.features]
+        prompts = self.decoder.fuse(self.projection(h_seg.float()))
+        return TrainingOutput(parts, prompts, self.decoder.from_prompt(prompts, features))
+
+    def _read(self, head: Sequence[int], part: BatchPart) -> tuple[PartOutput, Tensor]:
+        """One pass of the language model, and its [SEG] states ``[K_p, N, D]``."""
+        visual = [self.tokens(tokens.to(self.vlm.device)) for tokens in part.visual]
+        rows = pack_turns(self.vlm, head, visual, part.turns)
+        with self.vlm.last_layer_input() as caught:
+            states = self.vlm.states(rows.packed)
+        groups = label_groups(rows.packed.labels, self.seg_ids)
+        offsets = torch.arange(len(self.seg_names), device=states.device)
+        h_seg = states[groups[:, :1], groups[:, 1:] - 1 + offsets]  # what predicts each [SEG]
+        logits = self.vlm.answer_logits(states, rows.packed)
+        return PartOutput(rows, logits, groups, caught), h_seg
 
     @property
     def seg_ids(self) -> list[int]:
@@ -96,11 +160,11 @@ class GeoMag(nn.Module):
 
         Where the projector trains, what it reads, ``[n_i, C]``; `tokens` makes tokens of either.
         """
-        return self._views_of(looks, projected=not self.profile.adapter.projector)
+        return self._views_of(looks, projected=not self.trains_projector)
 
     def tokens(self, frozen: Tensor) -> Tensor:
         """Visual tokens ``[n, D]`` from what `frozen_visual` gives of one look."""
-        if not self.profile.adapter.projector:
+        if not self.trains_projector:
             return frozen
         return self.vlm.project(frozen)
 

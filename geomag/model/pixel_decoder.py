@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from geomag.model.sam2_parts import Sam2Parts
 
+DecoderKind = Literal["sam2_ms", "per_level", "single"]
+OmegaNorm = Literal["none", "softmax"]
 N_LEVELS = 3
 
 
@@ -41,8 +43,8 @@ class PixelDecoder(nn.Module):
         parts: Sam2Parts,
         *,
         n_seg: int,
-        kind: Literal["sam2_ms", "per_level", "single"] = "sam2_ms",
-        omega_norm: Literal["none", "softmax"] = "none",
+        kind: DecoderKind = "sam2_ms",
+        omega_norm: OmegaNorm = "none",
     ) -> None:
         super().__init__()
         width = parts.size.neck_width
@@ -61,6 +63,29 @@ class PixelDecoder(nn.Module):
         self.register_buffer("no_mask_embed", no_mask)
         self.dense_pe: Tensor
         self.no_mask_embed: Tensor
+
+    def trainable_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters that a mask depends on, by name, in the module's own order.
+
+        What SAM2 keeps for its other masks, its IoU and object heads, and the convolutions that
+        ran before the features were kept are never reached by Eq 1.
+        """
+        decoder, kind = self.mask_decoder, self.kind
+        modules = [
+            decoder.transformer, decoder.iou_token, decoder.mask_tokens, decoder.obj_score_token,
+        ]  # fmt: skip
+        alone = [self.beta]
+        if kind != "per_level":
+            modules += [decoder.output_upscaling, decoder.output_hypernetworks_mlps[0]]
+        if kind == "sam2_ms":
+            modules.append(self.hyper_1)
+        if kind != "single":
+            modules.append(self.hyper_2)
+            alone.append(self.omega)
+        if kind == "per_level":
+            alone.append(self.level_embed)
+        reached = {id(p) for module in modules for p in module.parameters()} | set(map(id, alone))
+        return {name: p for name, p in self.named_parameters() if id(p) in reached}
 
     def level_weights(self) -> Tensor:
         """Omega, coarse to fine ``[3]``, normalised if so configured."""

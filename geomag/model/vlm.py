@@ -176,6 +176,15 @@ class Vlm(nn.Module):
         )
         return out.last_hidden_state  # type: ignore[no-any-return]
 
+    def answer_logits(self, states: Tensor, packed: Packed) -> Tensor:
+        """Logits ``[A, V]`` of the answers' A tokens, in order; the head runs on no other position.
+
+        Args:
+            states: ``[B, S, D]``, post-norm.
+            packed: Holds the labels.
+        """
+        return self.lm_head(states[:, :-1][packed.labels[:, 1:] != IGNORE])  # type: ignore[no-any-return]
+
     @contextmanager
     def last_layer_input(self) -> Iterator[dict[str, Any]]:
         """Catch what enters the last decoder layer: ``x`` ``[B, S, D]`` and its rotary tables."""

@@ -5,6 +5,7 @@ import torch
 from geomag.config.schema import Profile
 from geomag.data.prompts import EVALUATION, PROBE, frame
 from geomag.model.adapter import attach_adapter
+from geomag.model.assemble import build_geomag
 from geomag.model.geomag import GeoMag
 from geomag.model.tokenizer import train_tokenizer
 from geomag.model.vlm import Vlm
@@ -19,6 +20,6 @@ def untrained_model(profile: Profile, *, seed: int = 0) -> GeoMag:
     vlm = Vlm(tiny_llava(profile.vlm, tokenizer, seed=seed), tokenizer)
     attach_adapter(vlm, profile.adapter)
     torch.manual_seed(seed)
-    model = GeoMag(vlm, sample_encoder(profile).requires_grad_(False), profile)
+    model = build_geomag(profile, vlm, sample_encoder(profile).requires_grad_(False))
     model.eval()
     return model

@@ -13,26 +13,15 @@ from torch import Tensor
 
 from geomag.config.schema import TrainConfig
 from geomag.data.benchmarks import Task
-from geomag.model.adapter import adapter_parameters
 from geomag.model.geomag import GeoMag
-from geomag.model.packing import PackedTurns, Turn, TurnIds, pack_turns
-from geomag.model.segments import label_groups
+from geomag.model.packing import Turn, TurnIds
+from geomag.model.training_pass import BatchPart, PartOutput, TrainingBatch, TrainingOutput
 from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from geomag.train.mixture import Drawn, Mixture
 from geomag.train.samples import Sample
 
 T = TypeVar("T")
-IDLE = (
-    "iou_prediction_head",
-    "pred_obj_score_head",
-    "hypernetworks_mlps.1",
-    "hypernetworks_mlps.2",
-    "hypernetworks_mlps.3",
-    "conv_s0",
-    "conv_s1",
-)
-"""SAM2 decoder parts that Eq 1 never reaches, or that run before the feature cache."""
 
 
 class JointTraining:
@@ -49,24 +38,8 @@ class JointTraining:
 
     def parameters(self) -> dict[str, Tensor]:
         """Adapter, projection, decoder, beta and omega."""
-        found = adapter_parameters(self._model.vlm)
-        found.update({f"projection.{k}": v for k, v in self._model.projection.named_parameters()})
-        for name, tensor in self._model.decoder.named_parameters():
-            if not any(word in name for word in IDLE) and self._reached(name):
-                found[f"decoder.{name}"] = tensor
+        found = self._model.trainable_parameters()
         return {name: tensor.requires_grad_(True) for name, tensor in found.items()}
-
-    def _reached(self, name: str) -> bool:
-        kind = self._model.decoder.kind
-        if name == "level_embed":
-            return kind == "per_level"
-        if name.startswith(("hyper_1", "omega")):
-            return kind == "sam2_ms" or (kind == "per_level" and name == "omega")
-        if name.startswith("hyper_2"):
-            return kind != "single"
-        if "output_upscaling" in name or "hypernetworks" in name:
-            return kind != "per_level"
-        return True
 
     def batch(self, update: int, size: int) -> list[Drawn]:
         """Rows drawn by task shares, each with its questions."""
@@ -78,22 +51,41 @@ class JointTraining:
         Each is a mean over all that the update holds of its kind: an answer's token weighs the
         same beside a long description and without one.
         """
-        config = self._config
-        whole = self._counts(update)
-        passes = [self._read(part) for part in by_length(samples, self._length)]
-        losses = {"ce": _joined([(p.ce, p.n_answer) for p in passes], whole.answers)}
+        config, whole = self._config, self._counts(update)
+        parts = by_length(samples, self._length)
+        ordered = [drawn for part in parts for drawn in part]
+        output = self._model(self._batch(parts))
+        ce = [
+            (
+                answer_loss(part.logits, part.rows.packed, mean=config.ce_mean),
+                n_answers(part.rows.packed, mean=config.ce_mean),
+            )
+            for part in output.parts
+        ]
+        losses = {"ce": _joined(ce, whole.answers)}
         total = config.ce * losses["ce"]
-        ordered = [drawn for p in passes for drawn in p.samples]
-        h_seg = torch.cat([p.h_seg for p in passes])
-        if len(h_seg):
-            losses.update(self._mask_losses(ordered, h_seg, whole))
+        if output.mask_logits is not None:
+            losses.update(self._mask_losses(ordered, output, whole))
             total = total + config.bce * losses["bce"] + config.dice * losses["dice"]
             total = total + config.point * losses["point"]
         if config.alignment:
-            aligned = [(p.alignment, p.n_aligned) for p in passes]
+            aligned = [
+                self._alignment(rows, part) for rows, part in zip(parts, output.parts, strict=True)
+            ]
             losses["alignment"] = _joined(aligned, whole.aligned)
             total = total + config.alignment * losses["alignment"]
         return {"total": total, **losses}
+
+    def _batch(self, parts: Sequence[Sequence[Drawn]]) -> TrainingBatch:
+        """The network's input: each row's image once, and the features of each target's image."""
+        rows = [
+            BatchPart([d.sample.visual for d in part], [self._turns(d) for d in part])
+            for part in parts
+        ]
+        owners = [d for part in parts for d in part for _ in range(len(d.sample.truth))]
+        levels = range(len(owners[0].sample.features)) if owners else ()
+        features = [torch.stack([d.sample.features[level] for d in owners]) for level in levels]
+        return TrainingBatch(self._ids.head, rows, features)
 
     def _counts(self, update: Sequence[Drawn]) -> "_Counts":
         """What an update's means are taken over, known before anything is computed."""
@@ -115,45 +107,15 @@ class JointTraining:
         asked = sum(len(turn.question) + len(turn.answer) for turn in self._turns(drawn))
         return len(self._ids.head) + len(drawn.sample.visual) + asked
 
-    def _read(self, rows: Sequence[Drawn]) -> "_Pass":
-        """One forward pass of the language model over rows of like length."""
-        vlm = self._model.vlm
-        together = pack_turns(
-            vlm,
-            self._ids.head,
-            [self._model.tokens(row.sample.visual.to(vlm.device)) for row in rows],
-            [self._turns(row) for row in rows],
-        )
-        packed = together.packed
-        with vlm.last_layer_input() as caught:
-            states = vlm.states(packed)
-        groups = label_groups(packed.labels, self._seg_ids)
-        offsets = torch.arange(len(self._seg_ids), device=states.device)
-        aligned, n_aligned = packed.embeds.new_zeros(()), 0
-        if self._config.alignment:
-            aligned, n_aligned = self._alignment(rows, together, groups, caught)
-        return _Pass(
-            rows,
-            answer_loss(vlm.lm_head, states, packed, mean=self._config.ce_mean),
-            n_answers(packed, mean=self._config.ce_mean),
-            states[groups[:, :1], groups[:, 1:] - 1 + offsets],  # what predicts each [SEG]
-            aligned,
-            n_aligned,
-        )
-
     def _mask_losses(
-        self, samples: Sequence[Drawn], h_seg: Tensor, whole: "_Counts"
+        self, samples: Sequence[Drawn], output: TrainingOutput, whole: "_Counts"
     ) -> dict[str, Tensor]:
-        """Losses of the targets of ``samples`` in order; ``h_seg`` is ``[K, N, D]``."""
-        device = h_seg.device
-        owners = [i for i, d in enumerate(samples) for _ in range(len(d.sample.truth))]
-        features = [
-            torch.stack([samples[o].sample.features[level] for o in owners]).to(device)
-            for level in range(3)
-        ]
+        """Losses of the targets of ``samples`` in order."""
+        logits, prompts = output.mask_logits, output.prompts
+        assert logits is not None
+        assert prompts is not None
+        device = logits.device
         truth = torch.cat([d.sample.truth for d in samples if len(d.sample.truth)]).to(device)
-        prompts = self._model.decoder.fuse(self._model.projection(h_seg.float()))
-        logits = self._model.decoder.from_prompt(prompts, features)
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
         points = torch.cat([d.sample.points for d in samples if len(d.sample.truth)]).to(device)
         return {
@@ -175,25 +137,19 @@ class JointTraining:
             wanted = self._model.sam.point_prompts(points[seen])[:, 0]
         return F.mse_loss(prompts[seen], wanted), int(seen.sum())
 
-    def _alignment(
-        self,
-        rows: Sequence[Drawn],
-        together: PackedTurns,
-        groups: Tensor,
-        caught: dict[str, Tensor],
-    ) -> tuple[Tensor, int]:
+    def _alignment(self, rows: Sequence[Drawn], part: PartOutput) -> tuple[Tensor, int]:
         """Loss and number of the positions that begin a [SEG] group or a box's class name."""
-        packed = together.packed
+        packed = part.rows.packed
         places, targets = [], []
         for (row, column), cells in zip(
-            groups.tolist(),
+            part.groups.tolist(),
             [c for d in rows if len(d.sample.truth) for c in d.sample.cells],
             strict=True,
         ):
             places.append((row, column - 1))
             targets.append((row, cells))
         questions = [(row, one) for row, drawn in enumerate(rows) for one in drawn.asked]
-        for (row, one), place in zip(questions, together.last_prompt.tolist(), strict=True):
+        for (row, one), place in zip(questions, part.rows.last_prompt.tolist(), strict=True):
             if rows[row].sample.task is Task.ROC:
                 places.append(tuple(place))
                 targets.append((row, rows[row].sample.cells[one.index]))
@@ -201,7 +157,7 @@ class JointTraining:
             return packed.embeds.new_zeros(()), 0
         at = torch.tensor(places, device=packed.embeds.device)
         layer = self._model.vlm.language_model.layers[-1]
-        attention = row_attention(layer, caught, at, packed.mask)
+        attention = row_attention(layer, part.last_layer, at, packed.mask)
         target = torch.zeros_like(attention)
         for index, (row, cells) in enumerate(targets):
             target[index, packed.image_columns[row]] = cells.to(target.device)
@@ -219,19 +175,6 @@ class _Counts:
     """Masks of which SAM2 sees something."""
     aligned: int
     """Targets that the attention is aligned with."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """What one forward pass over part of an update gives."""
-
-    samples: Sequence[Drawn]
-    ce: Tensor
-    n_answer: int
-    h_seg: Tensor
-    """``[K, N, D]``, the targets of the samples in order."""
-    alignment: Tensor
-    n_aligned: int
 
 
 def by_length(samples: Sequence[T], length: Callable[[T], int]) -> list[list[T]]:

@@ -11,21 +11,18 @@ from geomag.config.schema import CeMean
 from geomag.model.vlm import IGNORE, Packed
 
 
-def answer_loss(
-    lm_head: torch.nn.Module, states: Tensor, packed: Packed, *, mean: CeMean = "token"
-) -> Tensor:
-    """Cross-entropy on answer tokens only; the head runs on their predicting positions only.
+def answer_loss(logits: Tensor, packed: Packed, *, mean: CeMean = "token") -> Tensor:
+    """Cross-entropy on answer tokens.
 
     Args:
-        lm_head: ``[D] -> [V]``.
-        states: ``[B, S, D]``, post-norm.
+        logits: ``[A, V]`` of the answers' tokens (`Vlm.answer_logits`).
         packed: Holds the labels.
         mean: Over all tokens; over answers of the mean over each one's tokens, so that a yes counts
             as much as a caption of forty words; or over rows of the mean over each one's answers.
     """
     targets = packed.labels[:, 1:]
     wanted = targets != IGNORE
-    logits = lm_head(states[:, :-1][wanted]).float()
+    logits = logits.float()
     if mean == "token":
         return F.cross_entropy(logits, targets[wanted])
     losses = F.cross_entropy(logits, targets[wanted], reduction="none")

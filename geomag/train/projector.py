@@ -86,7 +86,8 @@ class ProjectorPretraining:
             [vlm.project(one.features.to(vlm.device).float()) for one in samples],
             [self._turns(one) for one in samples],
         )
-        mean = answer_loss(vlm.lm_head, vlm.states(together.packed), together.packed)
+        states = vlm.states(together.packed)
+        mean = answer_loss(vlm.answer_logits(states, together.packed), together.packed)
         loss = mean * (self._n_tokens(samples) / self._n_tokens(update))
         return {"total": loss, "ce": loss}
 

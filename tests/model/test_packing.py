@@ -29,7 +29,7 @@ def test_turns_of_one_row_equal_rows_of_their_own():
             r, c = together.last_prompt[found].tolist()
             at = one.shape[1] - len(turn.answer) - 1
             assert torch.allclose(states[r, c], one[0, at], atol=1e-5)
-            single_losses.append(answer_loss(vlm.lm_head, one, alone))
+            single_losses.append(answer_loss(vlm.answer_logits(one, alone), alone))
             found += 1
-    shared = answer_loss(vlm.lm_head, states, together.packed)
+    shared = answer_loss(vlm.answer_logits(states, together.packed), together.packed)
     assert torch.allclose(shared, torch.stack(single_losses).mean(), atol=1e-5)

@@ -4,6 +4,7 @@ import torch
 
 from geomag.config import Profile, load_profile, override
 from geomag.model.adapter import attach_adapter
+from geomag.model.assemble import build_geomag
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from geomag.model.vlm import Vlm
@@ -44,4 +45,4 @@ def geomag_of(vlm: Vlm, seed: int = 0, **sections) -> GeoMag:
     attach_adapter(vlm, profile.adapter)
     torch.manual_seed(seed)
     sam = Sam2Parts(sample_size(image_px=64, embed_dim=16, neck_width=32)).requires_grad_(False)
-    return GeoMag(vlm, sam.eval(), profile)
+    return build_geomag(profile, vlm, sam.eval())

@@ -18,6 +18,11 @@ def test_dice_of_a_half_hit_by_hand():
     assert float(dice_loss(logits, truth)) == pytest.approx(wanted, abs=1e-6)
 
 
+def at_answers(states, packed):
+    """Logits of a head that changes nothing, where an answer's token is predicted."""
+    return states[:, :-1][packed.labels[:, 1:] != IGNORE]
+
+
 def test_every_answer_counts_alike_or_every_token_does():
     # two answers in one row, of one token and of three; the head says 0 for sure, truth is 1 or 0
     labels = torch.tensor([[IGNORE, 1, IGNORE, 0, 0, 1]])
@@ -26,9 +31,9 @@ def test_every_answer_counts_alike_or_every_token_does():
     a = float(np.log(1 + np.exp(-1)))
     nowhere = torch.zeros(1, 6, dtype=torch.bool)
     packed = Packed(states, torch.ones(1, 6), torch.arange(6)[None], nowhere, labels)
-    head = torch.nn.Identity()
-    by_token = float(answer_loss(head, states, packed))
-    by_answer = float(answer_loss(head, states, packed, mean="answer"))
+    logits = at_answers(states, packed)
+    by_token = float(answer_loss(logits, packed))
+    by_answer = float(answer_loss(logits, packed, mean="answer"))
     assert by_token == pytest.approx(((a + 1) + a + a + (a + 1)) / 4, abs=1e-6)
     assert by_answer == pytest.approx(((a + 1) + (3 * a + 1) / 3) / 2, abs=1e-6)
     assert [n_answers(packed, mean=m) for m in ("token", "answer")] == [4, 2]
@@ -42,11 +47,11 @@ def test_every_row_counts_alike_however_many_answers_it_has():
     a = float(np.log(1 + np.exp(-1)))
     nowhere = torch.zeros(2, 4, dtype=torch.bool)
     packed = Packed(states, torch.ones(2, 4), torch.arange(4).repeat(2, 1), nowhere, labels)
-    by_row = float(answer_loss(torch.nn.Identity(), states, packed, mean="row"))
+    by_row = float(answer_loss(at_answers(states, packed), packed, mean="row"))
     first, second = a + 1, a
     assert by_row == pytest.approx((first + second) / 2, abs=1e-6)
     assert n_answers(packed, mean="row") == 2
-    by_answer = float(answer_loss(torch.nn.Identity(), states, packed, mean="answer"))
+    by_answer = float(answer_loss(at_answers(states, packed), packed, mean="answer"))
     assert by_answer == pytest.approx((2 * (a + 1) + a) / 3, abs=1e-6)
 
 

@@ -11,6 +11,7 @@ from geomag.bench.full_size import llava_7b, stand_in_tokenizer
 from geomag.config import load_profile, override
 from geomag.config.schema import Profile
 from geomag.model.adapter import attach_adapter
+from geomag.model.assemble import build_geomag
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import HIERA_LARGE, Sam2Parts, Sam2Size, sample_size
 from geomag.model.vlm import Vlm
@@ -75,7 +76,7 @@ def random_model(scale: Scale) -> GeoMag:
         vlm = Vlm(llava, stand_in_tokenizer())
         attach_adapter(vlm, profile.adapter)
         sam = Sam2Parts(sam2_size(scale)).requires_grad_(False)
-        model = GeoMag(vlm, sam, profile)
+        model = build_geomag(profile, vlm, sam)
     model.to(scale.device).eval()
     return model
 

@@ -106,7 +106,9 @@ class Lessons:
         together = pack_turns(self._vlm, self._ids.head, visual, turns)
         with self._vlm.last_layer_input() as caught:
             states = self._vlm.states(together.packed)
-        ce = answer_loss(self._vlm.lm_head, states, together.packed, mean=self.ce_mean)
+        ce = answer_loss(
+            self._vlm.answer_logits(states, together.packed), together.packed, mean=self.ce_mean
+        )
         if not self._alignment:
             return part_of({"total": ce, "ce": ce}, samples, update)
         attention = row_attention(
