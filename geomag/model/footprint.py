@@ -14,6 +14,12 @@ from geomag.model.geomag import GeoMag
 
 TRAINED_BYTES = 16
 """Of a trained parameter in float32: itself, its gradient, Adam's two moments."""
+ANSWER_TOKENS = 32
+"""Of a sample, each scored against the whole table of words."""
+MASKS = 1.5
+"""Of a sample of the mixture: a micro-batch of 4 draws at most 8, one of 32 about 36."""
+DECODER_STATES = 26.2
+"""What the mask decoder keeps of a mask, in states of SAM2's coarsest level (counted on meta)."""
 _FP32 = 4
 
 
@@ -26,7 +32,7 @@ class Footprint:
     trained: int
     """Trained weights with gradients and optimiser state."""
     activations: int
-    """What the backward pass of one micro-batch keeps of the language model."""
+    """What the backward pass of one micro-batch keeps."""
 
     @property
     def total(self) -> int:
@@ -50,7 +56,10 @@ def footprint(
     n_tokens: int,
     checkpointing: bool = False,
 ) -> Footprint:
-    """Memory of training ``model``.
+    """Memory of training ``model`` at its highest: where the backward pass begins.
+
+    Measured on an H100 at LLaVA-1.5-7B and SAM2 hiera-large with micro-batches of 4 to 32: within
+    5 % (docs/performance.md).
 
     Args:
         model: On any device, meta included.
@@ -62,41 +71,49 @@ def footprint(
     chosen = list(trained)
     ids = {id(tensor) for tensor in chosen}
     still = [t for t in (*model.parameters(), *model.buffers()) if id(t) not in ids]
-    text = model.vlm.llava.config.text_config
-    per_token = kept_per_token(
-        text,
-        element=model.vlm.llava.get_input_embeddings().weight.element_size(),
-        rank=model.profile.adapter.rank,
-        checkpointing=checkpointing,
-    )
+    config, adapter = model.vlm.llava.config.text_config, model.profile.adapter
+    table = model.vlm.llava.get_input_embeddings().weight
+    element = table.element_size()
+    layer = kept_per_layer(config, element=element, rank=adapter.rank, dropout=adapter.dropout > 0)
+    n_layers, positions = config.num_hidden_layers, micro_batch * n_tokens
+    scored = micro_batch * ANSWER_TOKENS * config.vocab_size * (element + 3 * _FP32)
+    # peft writes the new rows into a copy of the head's table, whose gradient is as large
+    head = 2 * table.numel() * element
+    drawn = round(micro_batch * MASKS * kept_per_mask(model))
+    states = positions * n_layers * layer + drawn
+    if checkpointing:  # a layer is computed again when the decoder's part has been given back
+        states = positions * n_layers * element * config.hidden_size + max(drawn, positions * layer)
     return Footprint(
         frozen=sum(t.numel() * t.element_size() for t in still),
         trained=sum(t.numel() for t in chosen) * TRAINED_BYTES,
-        activations=micro_batch * n_tokens * per_token,
+        activations=states + scored + head,
     )
 
 
-def kept_per_token(
-    config: LlamaConfig, *, element: int, rank: int, checkpointing: bool = False
-) -> int:
-    """Bytes that all layers of a Llama with LoRA on q and v keep of one position.
+def kept_per_layer(config: LlamaConfig, *, element: int, rank: int, dropout: bool = False) -> int:
+    """Bytes that a layer of a Llama with LoRA on q and v keeps of one position.
 
     Args:
-        config: Widths and layers.
+        config: Its widths.
         element: Bytes of a frozen weight; norms and the adapter's inputs are float32.
         rank: Of the adapter.
-        checkpointing: Each layer keeps its input, and one at a time all the rest.
+        dropout: Whether the adapter drops inputs, and keeps which, a byte each.
     """
     width, heads = config.hidden_size, config.num_attention_heads
     norms = 2 * _FP32 * (width + 1)
     # a float32 input of the adapter is the normalised state itself, kept once
-    lora = 2 * _FP32 * rank + (2 * _FP32 * width if element < _FP32 else _FP32 * width)
+    inputs = 2 * _FP32 * width if element < _FP32 or dropout else _FP32 * width
+    lora = 2 * _FP32 * rank + inputs + (2 * width if dropout else 0)
     attention = 4 * element * width + _FP32 * heads  # q, k, v, output; the softmax's normaliser
     mlp = 3 * element * config.intermediate_size  # gate, its activation, up
-    layer = norms + lora + attention + mlp
-    if checkpointing:
-        return int(config.num_hidden_layers * element * width + layer)
-    return int(config.num_hidden_layers * layer)
+    return int(norms + lora + attention + mlp)
+
+
+def kept_per_mask(model: GeoMag) -> int:
+    """Bytes that the Pixel Decoder keeps of one mask, its features and its truth."""
+    size = model.sam.size
+    coarsest = size.neck_width * (size.image_px // 16) ** 2
+    return int(_FP32 * (DECODER_STATES * coarsest + (size.image_px // 2) ** 2))
 
 
 def weights_of(module: nn.Module) -> int:

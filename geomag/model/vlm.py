@@ -27,7 +27,8 @@ class Packed:
     embeds: Tensor
     """``[B, S, D]``."""
     mask: Tensor
-    """``[B, P + S]``, 1 on real positions; or bool ``[B, 1, S, S]``, True where a row may look."""
+    """``[B, P + S]``, 0 on padding that a later position would see; or bool ``[B, 1, S, S]``, True
+    where a row may look."""
     positions: Tensor
     """``[B, S]``, counted along each prompt."""
     image_columns: Tensor

@@ -1,5 +1,7 @@
 """The paper profile at its real size on meta: the counts of protocols/model."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,9 +18,10 @@ from geomag.bench.naive_probe import causal_mask
 from geomag.config import load_profile
 from geomag.magcrop.heatmap import ProbeInputs, token_heat
 from geomag.model.adapter import adapter_parameters
-from geomag.model.footprint import footprint, kept_per_token, weights_of
+from geomag.model.footprint import footprint, kept_per_layer, kept_per_mask, weights_of
 from geomag.model.vision import visual_tokens
 from geomag.train.joint import JointTraining
+from geomag.train.losses import bce_loss, dice_loss
 
 pytestmark = pytest.mark.integration
 TFLOP, GB = 1e12, 1e9
@@ -178,14 +181,9 @@ def test_the_memory_estimate_is_within_a_tenth_of_the_protocols_table(model):
     assert found.trained == pytest.approx(0.43 * GB, rel=0.1)
 
 
-def test_the_activation_formula_equals_what_autograd_keeps(model, monkeypatch):
-    def flash(query, key, value, attn_mask=None, **settings):
-        scale = settings.get("scale")
-        return torch.ops.aten._scaled_dot_product_flash_attention(
-            query, key, value, 0.0, True, scale=scale
-        )[0]
-
-    monkeypatch.setattr(F, "scaled_dot_product_attention", flash)
+@contextmanager
+def autograd_keeps(model):
+    """Tensors that a forward pass inside keeps for its backward pass, weights left out."""
     known = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
     kept = {}
 
@@ -195,19 +193,73 @@ def test_the_activation_formula_equals_what_autograd_keeps(model, monkeypatch):
             kept[storage._cdata] = tensor
         return tensor
 
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield kept
+
+
+@pytest.mark.parametrize("is_training", [False, True])
+def test_the_activation_formula_equals_what_autograd_keeps(model, monkeypatch, is_training):
+    def flash(query, key, value, attn_mask=None, **settings):
+        scale = settings.get("scale")
+        return torch.ops.aten._scaled_dot_product_flash_attention(
+            query, key, value, 0.0, True, scale=scale
+        )[0]
+
+    def fused(values, p, is_on, inplace=False):
+        return torch.native_dropout(values, p, is_on)[0] if is_on else values
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", flash)  # as on a GPU, both
+    monkeypatch.setattr(F, "dropout", fused)
     n_tokens = 704
     embeds = torch.empty(1, n_tokens, 4096, device="meta", dtype=torch.bfloat16)
     inputs = ProbeInputs(embeds, torch.zeros(1, n_tokens, dtype=torch.bool, device="meta"))
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    model.train(is_training)
+    with autograd_keeps(model) as kept:
         states = model.vlm.language_model(
             inputs_embeds=embeds.requires_grad_(True),
             attention_mask=causal_mask(inputs),
             use_cache=False,
         ).last_hidden_state
+    model.eval()
     assert states.shape == (1, n_tokens, 4096)
     found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    formula = n_tokens * kept_per_token(llama_config(model), element=2, rank=8)
+    settings = {"element": 2, "rank": 8, "dropout": is_training}
+    formula = n_tokens * 32 * kept_per_layer(llama_config(model), **settings)
     assert formula == pytest.approx(found, rel=0.02)
+
+
+MEASURED_GB = {
+    (4, False): 31.00, (8, False): 45.15, (16, False): 73.06,
+    (4, True): 17.81, (8, True): 18.99, (16, True): 21.34, (32, True): 25.93,
+}  # fmt: skip
+"""Peak of training on an H100 by micro-batch and checkpointing (docs/performance.md)."""
+
+
+@pytest.mark.parametrize(("case", "measured"), MEASURED_GB.items())
+def test_the_memory_estimate_is_within_a_twentieth_of_what_an_h100_used(model, case, measured):
+    micro, is_on = case
+    found = footprint(
+        model, trained(model).values(), micro_batch=micro, n_tokens=640, checkpointing=is_on
+    )
+    assert found.total == pytest.approx(measured * GB, rel=0.05)
+
+
+def test_the_bytes_of_a_mask_are_what_autograd_keeps_of_it(model):
+    def kept(count):
+        shapes = ((32, 256), (64, 128), (256, 64))
+        levels = [torch.empty(count, c, side, side, device="meta") for c, side in shapes]
+        h_seg = torch.empty(count, 3, 4096, device="meta", requires_grad=True)
+        truth = torch.empty(count, 512, 512, device="meta")
+        trained(model)
+        with autograd_keeps(model) as tensors:
+            prompts = model.decoder.fuse(model.projection(h_seg))
+            logits = model.decoder.from_prompt(prompts, levels)
+            logits = F.interpolate(logits[:, None], (512, 512), mode="bilinear")[:, 0]
+            total = bce_loss(logits, truth) + dice_loss(logits, truth)
+        assert total.shape == ()
+        return sum(tensor.untyped_storage().nbytes() for tensor in tensors.values())
+
+    assert kept_per_mask(model) == pytest.approx(kept(2) - kept(1), rel=0.02)
 
 
 def llama_config(model):

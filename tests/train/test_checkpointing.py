@@ -4,7 +4,7 @@ import torch
 
 from geomag.bench.gpu.random_model import Scale, random_model
 from geomag.bench.gpu.training import training_samples
-from geomag.model.footprint import kept_per_token
+from geomag.model.footprint import MASKS, footprint, kept_per_layer, kept_per_mask
 from geomag.train.joint import JointTraining
 
 
@@ -49,8 +49,14 @@ def test_checkpointing_keeps_less_and_changes_no_gradient():
 
 
 def test_the_estimate_keeps_every_layers_input_and_one_layers_rest():
-    config = random_model(Scale(device="cpu", layers=4, small=True)).vlm.llava.config.text_config
-    plain = kept_per_token(config, element=2, rank=8)
-    assert kept_per_token(config, element=2, rank=8, checkpointing=True) == (
-        plain / 4 + 4 * 2 * config.hidden_size
+    model = random_model(Scale(device="cpu", layers=4, small=True))
+    config, positions = model.vlm.llava.config.text_config, 2 * 5000
+    plain, checkpointing = (
+        footprint(model, [], micro_batch=2, n_tokens=5000, checkpointing=is_on).activations
+        for is_on in (False, True)
     )
+    layer = positions * kept_per_layer(config, element=4, rank=8, dropout=True)
+    masks = round(2 * MASKS * kept_per_mask(model))
+    assert layer > masks  # a layer is computed again when the masks' part has been given back
+    inputs = positions * 4 * 4 * config.hidden_size
+    assert plain - checkpointing == (4 * layer + masks) - (inputs + layer)
