@@ -22,6 +22,8 @@ from geomag.train.mixture import Drawn, Mixture
 from geomag.train.samples import Sample
 
 T = TypeVar("T")
+SPLIT_SAVES = 2048
+"""Positions whose computing takes a GPU as long as Python takes to launch one pass more."""
 
 
 class JointTraining:
@@ -52,7 +54,8 @@ class JointTraining:
         same beside a long description and without one.
         """
         config, whole = self._config, self._counts(update)
-        parts = by_length(samples, self._length)
+        saves = 0 if self._model.vlm.device.type == "cpu" else SPLIT_SAVES
+        parts = by_length(samples, self._length, saves=saves)
         ordered = [drawn for part in parts for drawn in part]
         output = self._model(self._batch(parts))
         ce = [
@@ -82,9 +85,14 @@ class JointTraining:
             BatchPart([d.sample.visual for d in part], [self._turns(d) for d in part])
             for part in parts
         ]
-        owners = [d for part in parts for d in part for _ in range(len(d.sample.truth))]
-        levels = range(len(owners[0].sample.features)) if owners else ()
-        features = [torch.stack([d.sample.features[level] for d in owners]) for level in levels]
+        device = self._model.vlm.device
+        drawn = [d.sample for part in parts for d in part if len(d.sample.truth)]
+        owners = torch.tensor([i for i, one in enumerate(drawn) for _ in one.truth], device=device)
+        levels = range(len(drawn[0].features)) if drawn else ()
+        features = [  # sent once an image, whatever number of targets it has
+            sent(torch.stack([one.features[level] for one in drawn]), device)[owners]
+            for level in levels
+        ]
         return TrainingBatch(self._ids.head, rows, features)
 
     def _counts(self, update: Sequence[Drawn]) -> "_Counts":
@@ -115,9 +123,10 @@ class JointTraining:
         assert logits is not None
         assert prompts is not None
         device = logits.device
-        truth = torch.cat([d.sample.truth for d in samples if len(d.sample.truth)]).to(device)
+        drawn = [d.sample for d in samples if len(d.sample.truth)]
+        truth = sent(torch.cat([one.truth for one in drawn]), device)
         logits = F.interpolate(logits[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
-        points = torch.cat([d.sample.points for d in samples if len(d.sample.truth)]).to(device)
+        points = torch.cat([one.points for one in drawn]).to(device)
         return {
             "bce": _joined([(bce_loss(logits, truth), len(truth))], whole.masks),
             "dice": _joined([(dice_loss(logits, truth), len(truth))], whole.masks),
@@ -177,14 +186,28 @@ class _Counts:
     """Targets that the attention is aligned with."""
 
 
-def by_length(samples: Sequence[T], length: Callable[[T], int]) -> list[list[T]]:
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on the device; to a GPU by pinned memory, without waiting for it."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def by_length(samples: Sequence[T], length: Callable[[T], int], *, saves: int = 0) -> list[list[T]]:
     """Samples in one or two parts of like length, so that few positions are padding.
 
     A conversation with many masks is three times as long as an answer of one word; in one batch
     every row would be padded to it.
 
+    Args:
+        samples: Of a micro-batch.
+        length: Positions of one.
+        saves: Positions of padding that two parts must save, or it stays one.
+
     >>> by_length(["a", "bbbbbbbb", "cc", "d"], len)
     [['a', 'd', 'cc'], ['bbbbbbbb']]
+    >>> by_length(["a", "bbbbbbbb", "cc", "d"], len, saves=100)
+    [['a', 'd', 'cc', 'bbbbbbbb']]
     """
     ordered = sorted(samples, key=length)
     sizes = [length(sample) for sample in ordered]
@@ -193,6 +216,8 @@ def by_length(samples: Sequence[T], length: Callable[[T], int]) -> list[list[T]]
         return cut * (sizes[cut - 1] if cut else 0) + (len(sizes) - cut) * sizes[-1]
 
     cut = min(range(len(sizes)), key=cost)
+    if cost(0) - cost(cut) < saves:
+        cut = 0
     return [part for part in (ordered[:cut], ordered[cut:]) if part]
 
 

@@ -264,7 +264,8 @@ def _one_after_another(losses: Losses, update: int, n_micro: int) -> Values:
 def _backward(losses: Losses, update: int, index: int) -> Values:
     found = losses(update, index)
     found["total"].backward()  # type: ignore[no-untyped-call]
-    return {name: float(value.detach()) for name, value in found.items()}
+    values = torch.stack([value.detach().float() for value in found.values()]).tolist()
+    return dict(zip(found, values, strict=True))
 
 
 def _add(total: Values, values: Values) -> None:

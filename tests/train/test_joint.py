@@ -196,7 +196,7 @@ def test_reading_in_parts_of_like_length_changes_no_loss(monkeypatch):
     drawn = job.batch(0, 12)
     assert len(joint.by_length(drawn, job._length)) == 2
     in_parts = job.losses(drawn, drawn)
-    monkeypatch.setattr(joint, "by_length", lambda all_of_them, _: [list(all_of_them)])
+    monkeypatch.setattr(joint, "by_length", lambda all_of_them, _, saves: [list(all_of_them)])
     at_once = job.losses(drawn, drawn)
     for name, value in at_once.items():
         assert in_parts[name].item() == pytest.approx(value.item(), rel=1e-4), name
@@ -232,3 +232,14 @@ def test_a_sample_holds_its_own_features_and_not_its_batch_s():
     for sample in prepare(model, pairs):
         for level in sample.features:
             assert level.untyped_storage().nbytes() == level.numel() * 4
+
+
+def test_each_target_gets_the_features_of_its_own_image():
+    model = tiny_geomag()
+    job = JointTraining(model, samples(model), model.profile.train)
+    rows = job.batch(0, 64)
+    by_count = {n: next(d for d in rows if len(d.sample.truth) == n) for n in (0, 1, 2)}
+    batch = job._batch([[by_count[0], by_count[2]], [by_count[1]]])
+    owners = [by_count[2], by_count[2], by_count[1]]
+    for level, found in enumerate(batch.features):
+        assert torch.equal(found, torch.stack([d.sample.features[level] for d in owners]))
