@@ -13,7 +13,7 @@ from pathlib import Path
 from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import WeightsError
-from geomag.manifest import SCHEME, local_folder
+from geomag.manifest import SCHEME, resolve_path
 from geomag.versions import dataset_versions
 
 GIB = 2**30
@@ -148,7 +148,7 @@ def weights(profile: Profile, root: Path) -> Iterator[Finding]:
             yield Finding(Level.OK, section, "trained by the base stage")
             continue
         try:
-            there = (root / local_folder(path)).exists()
+            there = (root / resolve_path(path)).exists()
         except WeightsError:
             there = False
         packaged = path.startswith(SCHEME)

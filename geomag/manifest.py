@@ -26,7 +26,7 @@ def publish(folder: Path) -> Iterator[Path]:
         temporary.rename(folder)
 
 
-def seal(folder: Path, **facts: Any) -> str:
+def write_manifest(folder: Path, **facts: Any) -> str:
     """Write the marker last: digests of all files and ``facts``; returns the folder's digest."""
     files = {
         path.relative_to(folder).as_posix(): file_digest(path)
@@ -38,7 +38,7 @@ def seal(folder: Path, **facts: Any) -> str:
     return digest
 
 
-def sealed(folder: Path, *, verify: bool = False) -> dict[str, Any]:
+def read_manifest(folder: Path, *, verify: bool = False) -> dict[str, Any]:
     """The marker of a whole folder.
 
     Raises:
@@ -59,7 +59,7 @@ RELEASED = "package:geomag/released"
 """The tiny base models that the sample profile pins (docs/decisions/0007)."""
 
 
-def local_folder(path: str) -> Path:
+def resolve_path(path: str) -> Path:
     """The folder or file that a profile's path names.
 
     Args:

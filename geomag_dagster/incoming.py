@@ -42,12 +42,12 @@ def take_drop_job(
     def take(context: dg.OpExecutionContext) -> None:
         """Validate a drop aside, put it into ``data/``, make the new DVC version."""
         from geomag.data.intake import (
-            folders as inbox,  # its readers are not needed to load the definitions
+            folders as intake,  # its readers are not needed to load the definitions
         )
 
         name, state = context.op_config["drop"], context.op_config["state"]
         try:
-            done = inbox.take(root, name, state, load_profile(root=root))
+            done = intake.take(root, name, state, load_profile(root=root))
         except ToolError as busy:
             context.log.warning(str(busy))
             raise dg.RetryRequested(busy_retries, seconds_to_wait=busy_wait_s) from busy
@@ -91,9 +91,9 @@ def incoming_sensor(root: Path, *, interval_s: int = 30) -> dg.SensorDefinition:
         description="A folder was copied into incoming/BENCHMARK/: take it into data/.",
     )
     def incoming_drop(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        from geomag.data.intake import folders as inbox
+        from geomag.data.intake import folders as intake
 
-        drops, seen = inbox.find(root), json.loads(context.cursor or "{}")
+        drops, seen = intake.find(root), json.loads(context.cursor or "{}")
         requests, waiting = [], []
         runs = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED), limit=1)
         for drop in drops:

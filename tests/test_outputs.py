@@ -59,9 +59,9 @@ def test_a_folder_that_holds_something_is_filled_on_request_only(tmp_path):
     [
         ("bench", "masks", "--count", "1", "--json", "{file}"),
         ("bench", "probe", "--json", "{file}"),
-        ("bench", "windows", "rrsis_d", "--json", "{file}"),
-        ("bench", "pool", "{source}", "--json", "{file}"),
-        ("bench", "4k", "--draw-only", "--scenes", "0", "--out", "{folder}"),
+        ("experiment", "windows", "rrsis_d", "--json", "{file}"),
+        ("experiment", "pool", "{source}", "--json", "{file}"),
+        ("experiment", "4k", "--draw-only", "--scenes", "0", "--out", "{folder}"),
         ("trace", "a/b/c/d/e", "--json", "{file}"),
         ("promote", "--json", "{file}"),
         ("reproduce", "a/b/c/d/e", "--json", "{file}"),

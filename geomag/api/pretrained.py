@@ -14,7 +14,7 @@ from geomag.inference.answer import Arm
 from geomag.inference.pipeline import PARTS, Outcome, Pipeline, Question
 from geomag.inference.prompt import read_prompt
 from geomag.io import read_json, write_json
-from geomag.manifest import local_folder, publish, seal, sealed
+from geomag.manifest import publish, read_manifest, resolve_path, write_manifest
 from geomag.model.assemble import load_prompt_classifier, trained_as
 from geomag.model.geomag import GeoMag as GeoMagNetwork
 
@@ -60,7 +60,7 @@ class GeoMag(GeoMagNetwork):
         model.pipeline = Pipeline(
             model,
             load_prompt_classifier(models, profile),
-            versions={part: str(sealed(models / part)["digest"]) for part in PARTS},
+            versions={part: str(read_manifest(models / part)["digest"]) for part in PARTS},
         )
         return model
 
@@ -159,16 +159,16 @@ class GeoMag(GeoMagNetwork):
     def _base_folder(self) -> Path:
         """Where the language model itself lies, which the adapter is applied to."""
         own = self.folder / "base" / "vlm"
-        return (own if own.is_dir() else local_folder(self.profile.vlm.path)).resolve()
+        return (own if own.is_dir() else resolve_path(self.profile.vlm.path)).resolve()
 
     def _complete_adapter(self, adapter: Path, base_model: str) -> None:
-        facts = sealed(adapter)
+        facts = read_manifest(adapter)
         self.vlm.tokenizer.save_pretrained(adapter)
         config = read_json(adapter / "adapter_config.json")
         config["base_model_name_or_path"] = base_model
         write_json(adapter / "adapter_config.json", config)
         kept = {key: value for key, value in facts.items() if key not in ("digest", "files")}
-        seal(adapter, **kept)
+        write_manifest(adapter, **kept)
 
 
 def _models_folder(source: str | Path) -> Path:

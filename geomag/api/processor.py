@@ -11,7 +11,7 @@ from geomag.api.picture import read_picture
 from geomag.api.pretrained import GeoMag
 from geomag.inference.pipeline import Question
 from geomag.inference.prompt import Prompt, read_prompt
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.geomag import Query
 from geomag.model.model_input import encoder_pixels
 from geomag.model.vision import cut
@@ -25,7 +25,7 @@ class ModelInputs:
     """The framed prompt, with its task."""
     input_ids: Tensor
     """``[T]`` int64: the prompt in LLaVA's turn markers, the image as one placeholder."""
-    views: tuple[View, ...]
+    views: tuple[ImageView, ...]
     """Parts of the picture, coarse to fine, in the order of ``pixel_values``."""
     pixel_values: tuple[Tensor, ...]
     """Each view ``[3, S, S]`` float32, normalised for the vision tower; sides may differ."""
@@ -55,14 +55,14 @@ class GeoMagProcessor:
         (prepared,) = pipeline.prepare(
             [Question(pixels, asked)], arm="magcrop" if magcrop else "plain"
         )
-        look = prepared.query.look
-        seen = torch.from_numpy(look.image)
+        model_input = prepared.query.model_input
+        seen = torch.from_numpy(model_input.image)
         return ModelInputs(
             prompt=asked,
             input_ids=torch.tensor(self._model.vlm.prompt_ids(asked.text)),
-            views=look.views,
-            pixel_values=tuple(cut(seen, view) for view in look.views),
-            encoder_values=encoder_pixels(look, self._model.sam.size.image_px),
+            views=model_input.views,
+            pixel_values=tuple(cut(seen, view) for view in model_input.views),
+            encoder_values=encoder_pixels(model_input, self._model.sam.size.image_px),
             query=prepared.query,
         )
 

@@ -20,7 +20,7 @@ from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.quality import hottest_cell
-from geomag.model.model_input import Look
+from geomag.model.model_input import ModelInput
 from geomag.model.vision import cut
 
 FILES = ("heatmap.png", "boxes.png", "adjusted.png", "views.png", "probe.json")
@@ -53,17 +53,20 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
     """
     prompt = pipeline.fit(read_prompt(words))
     (prepared,) = pipeline.prepare([Question(image, prompt)])
-    decision, look = prepared.decision, prepared.query.look
+    decision, model_input = prepared.decision, prepared.query.model_input
     assert decision is not None  # the plain arm alone has none
     chosen_by = _map(pipeline, prepared)
     asked = [LegendRow(f"Asked: {words}")]
     rows = [*asked, LegendRow(chosen_by.meaning, is_ramp=True)]
     save_png(out / FILES[0], with_legend(with_heat(resized(image), chosen_by.values), rows))
     save_png(out / FILES[1], with_boxes(image, prepared.boxes))
-    if look.image is not image:
-        save_png(out / FILES[2], look.image)
+    if model_input.image is not image:
+        save_png(out / FILES[2], model_input.image)
     patch_px = pipeline.profile.vlm.patch_px
-    save_png(out / FILES[3], views_picture(look, patch_px, [*asked, *_window_rows(prepared.boxes)]))
+    save_png(
+        out / FILES[3],
+        views_picture(model_input, patch_px, [*asked, *_window_rows(prepared.boxes)]),
+    )
     level, whole = decision.granularity, why_whole(pipeline, prepared)
     facts = {
         **pipeline.identity(),
@@ -80,14 +83,14 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
         "chosen_by": chosen_by.meaning,
         **_about_heat(pipeline, prepared, chosen_by.heat),
         "crop_boxes": [list(box.as_ints()) for box in prepared.boxes],
-        "visual_tokens": look.n_tokens(patch_px),
+        "visual_tokens": model_input.n_tokens(patch_px),
         "views": [
             {
                 "box": v.box and list(v.box.as_ints()),
                 "side_px": v.side_px,
                 "tokens": v.n_tokens(patch_px),
             }
-            for v in look.views
+            for v in model_input.views
         ],
         "notes": [*prompt.notes, *([whole] if whole else [])],
     }
@@ -122,11 +125,11 @@ def _about_heat(
     }
 
 
-def views_picture(look: Look, patch_px: int, rows: list[LegendRow]) -> RgbImage:
+def views_picture(model_input: ModelInput, patch_px: int, rows: list[LegendRow]) -> RgbImage:
     """The views side by side, each as the model reads it: cut, squashed, in its own pixels."""
-    pixels = torch.from_numpy(look.image)
+    pixels = torch.from_numpy(model_input.image)
     shown = []
-    for view in look.views:
+    for view in model_input.views:
         read = (cut(pixels, view) * 255).round().byte().permute(1, 2, 0).numpy()
         large = Image.fromarray(read).resize((_VIEW_PX, _VIEW_PX), Image.Resampling.NEAREST)
         shown += [np.asarray(large), np.full((_VIEW_PX, _GAP_PX, 3), 255, dtype=np.uint8)]
@@ -134,7 +137,7 @@ def views_picture(look: Look, patch_px: int, rows: list[LegendRow]) -> RgbImage:
         LegendRow(
             f"View {n}: {_place(v.box)}, {v.side_px} pixels a side, {v.n_tokens(patch_px)} tokens"
         )
-        for n, v in enumerate(look.views, start=1)
+        for n, v in enumerate(model_input.views, start=1)
     ]
     return with_legend(np.concatenate(shown[:-1], axis=1), [*rows, *named])
 

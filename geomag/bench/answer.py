@@ -25,7 +25,7 @@ from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import adjust, build_adjust_rule
 from geomag.magcrop.heatmap import ProbeInputs, token_heat
-from geomag.magcrop.views import View, image_level_view, plan_views
+from geomag.magcrop.views import ImageView, image_level_view, plan_views
 from geomag.magcrop.window import build_window_rule, select_window
 from geomag.model.geomag import GeoMag
 from geomag.model.pixel_decoder import to_image
@@ -53,7 +53,7 @@ class Case:
 
     way: Way
     level: Granularity
-    views: tuple[View, ...]
+    views: tuple[ImageView, ...]
     """What the answer reads."""
     probe_px: int
     n_probes: int
@@ -69,7 +69,7 @@ class Case:
 
     def n_probe_tokens(self, patch_px: int) -> int:
         """Visual tokens of all its probes."""
-        return self.n_probes * View(None, self.probe_px).n_tokens(patch_px)
+        return self.n_probes * ImageView(None, self.probe_px).n_tokens(patch_px)
 
 
 def case(way: Way, level: Granularity, *, side_px: int, patch_px: int) -> Case:
@@ -78,7 +78,7 @@ def case(way: Way, level: Granularity, *, side_px: int, patch_px: int) -> Case:
     The paper's way probes and reads the whole side; ``tokens`` probes at half of it and reads
     320 or 356 of 576 tokens, 49 at image level, or as large a share of a smaller tower's.
     """
-    whole = (View(None, side_px),)
+    whole = (ImageView(None, side_px),)
     if way == "plain":
         return Case(way, level, whole, side_px, 0)
     boxes = {Granularity.IMAGE: (), Granularity.REGION: (OUTER,), Granularity.PIXEL: (OUTER, INNER)}
@@ -113,7 +113,7 @@ def _embeds(model: GeoMag, n_tokens: int) -> Tensor:
     return torch.zeros(1, n_tokens, model.vlm.width, device=weight.device, dtype=weight.dtype)
 
 
-def _encode(model: GeoMag, view: View) -> Tensor:
+def _encode(model: GeoMag, view: ImageView) -> Tensor:
     """CLIP and projector on one view."""
     device = model.vlm.device
     pixels = torch.zeros(1, 3, view.side_px, view.side_px, device=device)
@@ -123,7 +123,7 @@ def _encode(model: GeoMag, view: View) -> Tensor:
 
 def _probe(model: GeoMag, side_px: int) -> Tensor:
     """Eq 4 over the whole of an image, with the base's weights."""
-    seen = View(None, side_px)
+    seen = ImageView(None, side_px)
     n_image = seen.n_tokens(model.profile.vlm.patch_px)
     embeds = _embeds(model, n_image + TEXT_TOKENS)
     device = embeds.device

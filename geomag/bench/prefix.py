@@ -16,7 +16,7 @@ from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.inference.probing import Probed, probe_all
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 
 IMAGE_PX = 400
 _THINGS = ("ship", "small building", "road", "storage tank", "bridge", "field", "tree", "stadium")
@@ -60,9 +60,9 @@ def bench_prefix(
 
 
 def _answers(model: GeoMag, images: list[Any], prompts: list[str]) -> None:
-    looks = {id(image): plain_look(image, model.profile) for image in images}
+    model_inputs = {id(image): plain_input(image, model.profile) for image in images}
     queries = [
-        Query(looks[id(image)], prompt, IMAGE_PX, IMAGE_PX)
+        Query(model_inputs[id(image)], prompt, IMAGE_PX, IMAGE_PX)
         for image, prompt in zip(images, prompts, strict=True)
     ]
     model.answer(queries, max_new_tokens=NEW_TOKENS)

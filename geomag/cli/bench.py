@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from geomag.cli import experiments as bench_windows
+from geomag.cli.old_names import GroupWithOldNames
 from geomag.cli.options import Figures
 
-app = typer.Typer(help="Measure seconds, memory and tokens.", no_args_is_help=True)
-app.add_typer(bench_windows.app)
+app = typer.Typer(
+    help="Measure seconds, memory and tokens.", no_args_is_help=True, cls=GroupWithOldNames
+)
 
 
 @app.callback()

@@ -32,7 +32,7 @@ def compare(
         read = [path for path in (first, second, data, records) if path is not None]
         check_file(json, "--json", inputs=read, overwrite=overwrite)
     job = scoring(benchmark, records, data, split, profile)
-    found = compare_files(benchmark, first, second, job.records, job.tools, split=job.split)
+    found = compare_files(benchmark, first, second, job.records, job.context, split=job.split)
     if json is not None:
         write_json(json, found.to_json())
     typer.echo(_table(found))

@@ -1,4 +1,4 @@
-"""``geomag bench``, where trained models are needed: windows, budgets, and what is kept."""
+"""``geomag experiment``: ablations of a trained model, run by hand; no stage needs them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,12 @@ Cropped = Annotated[str, typer.Argument(help="A benchmark of region or pixel lev
 ChosenSplit = Annotated[str, typer.Option(help="val, to choose by; test, to report.")]
 Most = Annotated[int, typer.Option(help="Most records, the first ones.")]
 
-app = typer.Typer()
+app = typer.Typer(help="Compare settings of a trained model.", no_args_is_help=True)
+
+
+@app.callback()
+def experiment() -> None:
+    """Compare settings of a trained model."""
 
 
 @app.command()
@@ -32,7 +37,7 @@ def windows(
     from geomag.cli.settings import prepare
     from geomag.data.benchmarks import BENCHMARKS, Split
     from geomag.data.records import read_records
-    from geomag.experiments.windows import bench_windows
+    from geomag.experiments.windows import compare_windows
     from geomag.io import write_json
     from geomag.model.assemble import trained
 
@@ -44,31 +49,31 @@ def windows(
     validation = list(read_records(path, splits=[Split.VAL]))[:most]
     test = list(read_records(path, splits=BENCHMARKS[benchmark].test_splits))[:most]
     folder = data or root / "data" / benchmark
-    result = bench_windows(model, folder, validation, test, log=typer.echo)
+    result = compare_windows(model, folder, validation, test, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
 
 @app.command()
-def keeping(
+def selection(
     benchmark: Cropped,
     most: Most = 200,
     split: ChosenSplit = "val",
     profile: ProfileName = None,
     json: Figures = None,
 ) -> None:
-    """Margins and agreements of `magcrop.answer: surer`, by what they would have kept."""
-    from geomag.experiments.selection import bench_keeping
+    """Margins and agreements of `answer_selection: confidence`, by what they would have kept."""
+    from geomag.experiments.selection import compare_selections
     from geomag.io import write_json
 
     model, folder, records = _of_split(benchmark, split, most, profile)
-    result = bench_keeping(model, folder, records, log=typer.echo)
+    result = compare_selections(model, folder, records, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
 
 @app.command()
-def looking(
+def probe(
     benchmark: Cropped,
     most: Most = 200,
     split: ChosenSplit = "val",
@@ -77,12 +82,12 @@ def looking(
 ) -> None:
     """Where Eq 4 looks under each layer, probe and window rule: pointing and crop recall."""
     from geomag.config import project_root
-    from geomag.experiments.probe import bench_looking
+    from geomag.experiments.probe import compare_probes
     from geomag.io import write_json
     from geomag.tracking import run
 
     model, folder, records = _of_split(benchmark, split, most, profile)
-    result = bench_looking(model, folder, records, log=typer.echo)
+    result = compare_probes(model, folder, records, log=typer.echo)
     for row in result["rows"]:
         params = {"benchmark": benchmark, "split": split, "setting": row["setting"]}
         with run(stage="looking", params=params, root=project_root()) as tracked:
@@ -101,11 +106,11 @@ def budgets(
     json: Figures = None,
 ) -> None:
     """Scores against visual tokens: native, pooled and pruned, plain and through windows."""
-    from geomag.experiments.budgets import bench_budgets
+    from geomag.experiments.budgets import compare_budgets
     from geomag.io import write_json
 
     model, folder, records = _of_split(benchmark, split, most, profile)
-    result = bench_budgets(model, folder, records, log=typer.echo)
+    result = compare_budgets(model, folder, records, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -113,7 +118,8 @@ def budgets(
 @app.command()
 def pool(
     files: Annotated[
-        list[Path], typer.Argument(help="What `bench windows`, `keeping`, `budgets` or `4k` wrote.")
+        list[Path],
+        typer.Argument(help="What `experiment windows`, `keeping`, `budgets` or `4k` wrote."),
     ],
     json: Figures = None,
 ) -> None:
@@ -155,14 +161,14 @@ def large(
         return
     from geomag.cli.settings import prepare
     from geomag.config import override
-    from geomag.experiments.large import bench_large
+    from geomag.experiments.large import compare_large
     from geomag.model.assemble import trained
 
     settings, root = prepare(profile)
     if view is not None:
         settings = override(settings, magcrop={"view": view})
     model = trained(root / "artifacts" / "models", settings)
-    result = bench_large(model, out, write_large, seed=seed, n_scenes=scenes, log=typer.echo)
+    result = compare_large(model, out, write_large, seed=seed, n_scenes=scenes, log=typer.echo)
     if json is not None:
         write_json(json, result)
 

@@ -15,6 +15,7 @@ from geomag.cli import (
     crops,
     data,
     doctor,
+    experiments,
     magcrop,
     predict,
     promote,
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(bench.app, name="bench")
+app.add_typer(experiments.app, name="experiment")
 app.command("doctor")(doctor.doctor)
 app.command("crops")(crops.crops)
 app.command("predict")(predict.predict)

@@ -48,7 +48,7 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     from geomag.data.benchmarks import chosen_benchmarks
     from geomag.data.records import Record, read_records
     from geomag.evaluate.champion import Registration, run_gate
-    from geomag.evaluate.score.context import Tools
+    from geomag.evaluate.score.context import ScoringContext
     from geomag.extend import load_plugins
     from geomag.serve.package import log_package
     from geomag.versions import git_tags
@@ -59,7 +59,7 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     def records(name: str) -> Iterator[Record]:
         return read_records(root / "artifacts" / "records" / name / "records.jsonl")
 
-    tools = Tools(
+    context = ScoringContext(
         config=settings.score,
         cache=root / "work" / "text_vectors",
         gcg_encoder=settings.text_encoder.path,
@@ -72,7 +72,7 @@ def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     names = {one.name for one in chosen_benchmarks(settings.benchmarks)}
     predicted = [name for name in _predicted(root) if name in names]
     entry = Registration(tags, package, predicted)
-    return run_gate(root, records, tools, entry=entry, accept=accept, dry_run=dry_run)
+    return run_gate(root, records, context, entry=entry, accept=accept, dry_run=dry_run)
 
 
 def _predicted(root: Path) -> list[str]:

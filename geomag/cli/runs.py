@@ -44,11 +44,11 @@ def _sync(root: Path) -> None:
     """Say what waits for MLflow, deliver it, and fail if it does not take it."""
     from geomag.errors import ToolError
     from geomag.tracking import sync
-    from geomag.tracking.offline_queue import Spool
+    from geomag.tracking.offline_queue import OfflineQueue
 
-    for spool in Spool.all(root):
+    for spool in OfflineQueue.all(root):
         typer.echo(str(spool))
-    waiting = len(Spool.waiting(root))
+    waiting = len(OfflineQueue.waiting(root))
     delivered = sync(root)
     if delivered < waiting:
         raise ToolError(

@@ -15,7 +15,7 @@ from geomag.evaluate.score.table import table
 if TYPE_CHECKING:
     from geomag.data.benchmarks import Split
     from geomag.data.records import Record
-    from geomag.evaluate.score.context import Tools
+    from geomag.evaluate.score.context import ScoringContext
 
 
 def score(
@@ -55,9 +55,9 @@ def score(
         check_folder(samples, "--samples", inputs=read, overwrite=overwrite)
     gc.disable()  # millions of small objects and no cycles: looking for them takes a fifth longer
     job = scoring(benchmark, records, data, split, profile)
-    job.tools.keeps_samples, job.tools.allows_missing = samples is not None, allow_missing
+    job.context.keeps_samples, job.context.allows_missing = samples is not None, allow_missing
     keys = Keys(text_key, mask_key)
-    done = score_files(benchmark, predictions, job.records, job.tools, split=job.split, keys=keys)
+    done = score_files(benchmark, predictions, job.records, job.context, split=job.split, keys=keys)
     done.score["protocol"]["profile"] = job.profile
     if json is not None:
         write_json(json, done.score)
@@ -75,7 +75,7 @@ class Scoring:
     """What `geomag score` and `geomag compare` make of their options."""
 
     records: "Iterator[Record]"
-    tools: "Tools"
+    context: "ScoringContext"
     split: "Split | None"
     profile: str
 
@@ -92,7 +92,7 @@ def scoring(
     from geomag.config.load import project_root
     from geomag.data.benchmarks import BENCHMARKS, Split
     from geomag.errors import GeoMagError
-    from geomag.evaluate.score.context import Tools
+    from geomag.evaluate.score.context import ScoringContext
     from geomag.evaluate.score.run import read_all
     from geomag.extend import load_plugins
 
@@ -103,13 +103,13 @@ def scoring(
         raise GeoMagError("--split", repr(split), f"one of {', '.join(Split)}")
     settings, root = load_profile(profile), project_root()
     file = records or root / "artifacts" / "records" / benchmark / "records.jsonl"
-    tools = Tools(
+    context = ScoringContext(
         config=settings.score,
         cache=root / "work" / "text_vectors",
         gcg_encoder=settings.text_encoder.path,
     )
     found = read_all(BENCHMARKS[benchmark], file, data)
-    return Scoring(found, tools, Split(split) if split else None, settings.name)
+    return Scoring(found, context, Split(split) if split else None, settings.name)
 
 
 def track_scores(benchmark: str, found: dict[str, Any]) -> None:

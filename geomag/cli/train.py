@@ -55,7 +55,7 @@ def base(
 ) -> None:
     """Base models: a manifest of the weights that the profile pins, or tiny ones trained here."""
     from geomag.config import flat_params, load_profile, override, profile_text, project_root
-    from geomag.manifest import RELEASED, local_folder
+    from geomag.manifest import RELEASED, resolve_path
     from geomag.sample.pretrain.base import make_base
     from geomag.tracking import run
     from geomag.train.checkpoint import one_training
@@ -66,7 +66,7 @@ def base(
     out, work = root / "artifacts" / "models" / "base", root / "work" / "base"
     if release:
         settings = override(settings, vlm={"path": ""}, encoder={"path": ""})
-        out = local_folder(RELEASED)
+        out = resolve_path(RELEASED)
     typer.echo(profile_text(settings))
     tracking = run(stage="base", params=flat_params(settings), root=root)
     with one_training(work), tracking as tracked, stopping_quietly():

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
+from geomag.config.renamed import renamed_setting
 from geomag.config.schema import Profile
 from geomag.errors import ConfigError, shown
 from geomag.io import value_digest
@@ -119,6 +120,9 @@ def _build(cls: type, tree: Any, place: str) -> Any:
     known = {f.name: f for f in fields(cls)}
     values: dict[str, Any] = {}
     for key, value in tree.items():
+        now = renamed_setting(place.rpartition(", ")[2], str(key), value)
+        if now is not None:
+            raise ConfigError(f"{place}, {key}", f"{shown(value)}, which has another name now", now)
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             raise ConfigError(

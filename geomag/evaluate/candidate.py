@@ -16,7 +16,7 @@ from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.records import Record
 from geomag.errors import PredictionError
 from geomag.io import file_digest, value_digest
-from geomag.manifest import publish, seal, sealed
+from geomag.manifest import publish, read_manifest, write_manifest
 from geomag.versions import (
     dataset_versions,
     path_md5,
@@ -134,7 +134,7 @@ def keep(candidate: Candidate, root: Path) -> Candidate:
                 target = aside / name / f"{ARM}.jsonl"
                 target.parent.mkdir()
                 shutil.copyfile(candidate.file(name), target)
-            seal(aside, candidate=candidate.facts())
+            write_manifest(aside, candidate=candidate.facts())
     return kept(root, candidate.digest)
 
 
@@ -145,7 +145,7 @@ def kept(root: Path, digest: str) -> Candidate:
         WeightsError: If the copy is absent, or a file of it has changed.
     """
     folder = root / "artifacts" / "champion" / digest
-    facts = sealed(folder, verify=True)["candidate"]
+    facts = read_manifest(folder, verify=True)["candidate"]
     known = {f.name for f in fields(Candidate)} - {"folder"}
     return Candidate(folder=folder, **{key: facts[key] for key in known})
 

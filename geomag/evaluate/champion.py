@@ -13,7 +13,7 @@ from geomag.data.records import Record
 from geomag.errors import ToolError
 from geomag.evaluate.candidate import Candidate, collect, keep, kept
 from geomag.evaluate.promotion import Decision, decide
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.tracking.registry import OUTCOME, ROLLED_BACK, Package, Registry, Version
 from geomag.tracking.store import TrackerDownError
 
@@ -60,7 +60,7 @@ class Registration:
 def run_gate(
     root: Path,
     records: Records,
-    tools: Tools,
+    context: ScoringContext,
     *,
     entry: Registration,
     accept: str = "",
@@ -71,7 +71,7 @@ def run_gate(
     Args:
         root: Project root.
         records: All records of a benchmark by its name.
-        tools: Settings of the scores.
+        context: Settings of the scores.
         entry: How the candidate is registered.
         accept: A person's reason to promote without a comparison.
         dry_run: Judge, and change nothing.
@@ -84,7 +84,7 @@ def run_gate(
     try:
         registry = Registry(root)
         current = registry.champion()
-        decision = _decision(candidate, current, root, (records, tools), registry, accept)
+        decision = _decision(candidate, current, root, (records, context), registry, accept)
         if not dry_run:
             number = _carry_out(registry, candidate, current, decision, root, entry)
             current = registry.champion()
@@ -121,7 +121,7 @@ def _decision(
     candidate: Candidate,
     current: Version | None,
     root: Path,
-    scoring: tuple[Records, Tools],
+    scoring: tuple[Records, ScoringContext],
     registry: Registry,
     accept: str,
 ) -> Decision:

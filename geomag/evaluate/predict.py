@@ -93,7 +93,7 @@ class Predictor:
             "masks": [encode_mask(mask) for mask in masks],
             "phrases": list(answer.phrases),
             "n_masks": len(answer.masks),
-            "tokens": prepared.query.look.n_tokens(self.profile.vlm.patch_px),
+            "tokens": prepared.query.model_input.n_tokens(self.profile.vlm.patch_px),
             "prompt_version": PROMPT_VERSION,
             "profile": self.profile.name,
         }

@@ -12,7 +12,7 @@ from geomag.data.benchmarks import BENCHMARKS, Task
 from geomag.data.records import Record
 from geomag.evaluate.candidate import Candidate
 from geomag.evaluate.score.compare import ALPHA, Comparison, MetricGap, compare
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.metrics.paired import holm
 
 Outcome = Literal["promote", "keep", "undecided"]
@@ -87,7 +87,7 @@ def decide(
     challenger: Candidate,
     champion: Candidate | None,
     records: Callable[[str], Iterable[Record]],
-    tools: Tools,
+    context: ScoringContext,
 ) -> Decision:
     """Compare two candidates on every benchmark that the champion was scored on.
 
@@ -95,7 +95,7 @@ def decide(
         challenger: What has just been scored.
         champion: What it would replace; None if there is none yet.
         records: All records of a benchmark by its name.
-        tools: Settings; resamples are raised to `LEAST_RESAMPLES`.
+        context: Settings; resamples are raised to `LEAST_RESAMPLES`.
     """
     if champion is None:
         return Decision(outcome="promote", reason="first")
@@ -103,15 +103,15 @@ def decide(
         return Decision(outcome="keep", reason="it is the champion already")
     if gap := incomparable(challenger, champion):
         return Decision(outcome="undecided", reason=gap)
-    resamples = max(tools.config.resamples, LEAST_RESAMPLES)
-    tools = replace(tools, config=replace(tools.config, resamples=resamples))
+    resamples = max(context.config.resamples, LEAST_RESAMPLES)
+    context = replace(context, config=replace(context.config, resamples=resamples))
     comparisons = []
     for name in sorted(champion.predictions):
         known = list(records(name))
         files = challenger.file(name), champion.file(name)
         for split in BENCHMARKS[name].test_splits:
-            comparisons.append(compare(name, *files, known, tools, split=split))
-    return judge(comparisons)
+            comparisons.append(compare(name, *files, known, context, split=split))
+    return decide_promotion(comparisons)
 
 
 def incomparable(challenger: Candidate, champion: Candidate) -> str:
@@ -127,7 +127,7 @@ def incomparable(challenger: Candidate, champion: Candidate) -> str:
     return ""
 
 
-def judge(comparisons: Sequence[Comparison]) -> Decision:
+def decide_promotion(comparisons: Sequence[Comparison]) -> Decision:
     """Promote if one row is better and no row and no slice is worse.
 
     Args:

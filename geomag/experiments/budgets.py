@@ -13,7 +13,7 @@ from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
 from geomag.experiments.pool import paired, per_record
-from geomag.experiments.windows import Arm, Floats, run, with_settings
+from geomag.experiments.windows import Floats, Treatment, run, with_settings
 from geomag.inference.probes import AttentionProbe, build_probe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
@@ -28,7 +28,7 @@ def budgets(model: GeoMag) -> list[int]:
     return [g**2 for g in GRIDS if g < full] + [full**2]
 
 
-def bench_budgets(
+def compare_budgets(
     model: GeoMag,
     root: Path,
     records: Sequence[Record],
@@ -45,7 +45,7 @@ def bench_budgets(
     """
     shown = by_image(records)
     name, images = shown[0].benchmark, [r.image for r in shown]
-    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
     found: dict[str, tuple[int, Floats]] = {}
     *fewer, full = budgets(model)
     for budget in (full, *fewer):
@@ -59,7 +59,7 @@ def bench_budgets(
     anchor = found[f"plain, native, {full}"][1]
     rows = []
     for label, (budget, scores) in found.items():
-        gap = paired(scores, anchor, images, how)
+        gap = paired(scores, anchor, images, resampling)
         row = {"way": label, "budget": budget, "score": float(scores.mean())}
         rows.append(row | {"difference": gap.value, "interval": [gap.low, gap.high]})
         log(line(rows[-1]))
@@ -72,14 +72,14 @@ def bench_budgets(
     }
 
 
-def _arms(model: GeoMag, way: str, budget: int) -> list[Arm]:
+def _arms(model: GeoMag, way: str, budget: int) -> list[Treatment]:
     """The profile's own MagCrop within the budget and, beside the pooled one, the pruned image."""
     own = with_settings(model, magcrop={"budget": budget, "fewer": way})
-    arms = [Arm(f"magcrop, {way}, {budget}", own, build_probe(own))]
+    arms = [Treatment(f"magcrop, {way}, {budget}", own, build_probe(own))]
     if way == "pooled":  # pruning without heat pools, so both have the same plain answer
-        asked = {"budget": budget, "fewer": "prune", "answer": "window", "view": "tokens"}
+        asked = {"budget": budget, "fewer": "prune", "answer_selection": "window", "view": "tokens"}
         whole = with_settings(model, magcrop=asked, encoder={"input": "original"})
-        arms.append(Arm(f"pruned, {budget}", whole, AttentionProbe(whole)))
+        arms.append(Treatment(f"pruned, {budget}", whole, AttentionProbe(whole)))
     return arms
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from geomag.data.benchmarks import Granularity, Split
 from geomag.data.records import Record, read_records
 from geomag.experiments.pool import per_record
-from geomag.experiments.windows import OPEN, Arm, line, run, summary, with_settings
+from geomag.experiments.windows import OPEN, Treatment, line, run, summary, with_settings
 from geomag.inference.probes import AttentionProbe, JointProbe, OracleProbe, RandomProbe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
@@ -33,21 +33,23 @@ def scenes(out: Path, draw: DrawScenes, *, seed: int, n_scenes: int) -> list[Rec
     return draw(out, seed=seed, n_scenes=n_scenes)
 
 
-def large_arms(model: GeoMag) -> list[Arm]:
+def large_arms(model: GeoMag) -> list[Treatment]:
     """Ways of looking at a large image: how it is probed, and whether SAM2 sees the window."""
     settings = {
         name: with_settings(model, magcrop={**LARGE, "large_probe": name})
         for name in ("global", "tiles", "pyramid")
     }
-    found = [Arm(name, one, AttentionProbe(one)) for name, one in settings.items()]
+    found = [Treatment(name, one, AttentionProbe(one)) for name, one in settings.items()]
     tiles = settings["tiles"]
-    found += [Arm(f"{n}+mask", settings[n], JointProbe(settings[n])) for n in ("tiles", "pyramid")]
-    found.append(Arm("oracle", tiles, OracleProbe(tiles.profile)))
-    found.append(Arm("random", tiles, RandomProbe(tiles.profile)))
+    found += [
+        Treatment(f"{n}+mask", settings[n], JointProbe(settings[n])) for n in ("tiles", "pyramid")
+    ]
+    found.append(Treatment("oracle", tiles, OracleProbe(tiles.profile)))
+    found.append(Treatment("random", tiles, RandomProbe(tiles.profile)))
     return found
 
 
-def bench_large(
+def compare_large(
     model: GeoMag,
     out: Path,
     draw: DrawScenes,
@@ -61,11 +63,11 @@ def bench_large(
     small = with_settings(model, predict={"batch": 2})  # a picture and its mask are 35 MB
     ways = large_arms(small)
     plain, trials = run(records, out, ways, granularity=Granularity.PIXEL, log=log)
-    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
     rows = {}
     for arm in ways:
         trial = trials[arm.name]
-        rows[arm.name] = summary(records, plain, trial.scores, trial, how)
+        rows[arm.name] = summary(records, plain, trial.scores, trial, resampling)
         log(line(arm.name, rows[arm.name]))
     scores = {name: trial.scores for name, trial in trials.items()}
     return {

@@ -23,7 +23,9 @@ SMALL = 0.01
 Floats = NDArray[np.float64]
 
 
-def paired(scores: Floats, plain: Floats, images: Sequence[str], how: Resampling) -> Difference:
+def paired(
+    scores: Floats, plain: Floats, images: Sequence[str], resampling: Resampling
+) -> Difference:
     """Mean of ``scores`` less mean of ``plain``, record by record, resampled by image."""
     _, owner = np.unique(np.array(images), return_inverse=True)
     sizes = np.bincount(owner)
@@ -33,7 +35,7 @@ def paired(scores: Floats, plain: Floats, images: Sequence[str], how: Resampling
         return lambda weights: (weights @ sums) / (weights @ sizes)
 
     pair = ({"score": mean_of(scores)}, {"score": mean_of(plain)})
-    return differences(*pair, len(sizes), how)["score"]
+    return differences(*pair, len(sizes), resampling)["score"]
 
 
 def per_record(
@@ -64,8 +66,8 @@ def _share(record: Record) -> float:
     return box.width * box.height / (record.width * record.height)
 
 
-def pool(files: Sequence[Path], how: Resampling) -> dict[str, Any]:
-    """Every arm against plain over what ``bench windows`` and its neighbours wrote.
+def pool(files: Sequence[Path], resampling: Resampling) -> dict[str, Any]:
+    """Every arm against plain over what ``experiment windows`` and its neighbours wrote.
 
     Returns:
         Per arm and subset (``all``, ``small``): plain, score, difference, interval, difference of
@@ -90,7 +92,7 @@ def pool(files: Sequence[Path], how: Resampling) -> dict[str, Any]:
         "runs": [str(file) for file in files],
         "arms": {
             name: {
-                subset: _compared(plain, _scores(runs, name), images, kept, how)
+                subset: _compared(plain, _scores(runs, name), images, kept, resampling)
                 for subset, kept in subsets.items()
                 if kept.any()
             }
@@ -109,10 +111,10 @@ def _compared(
     scores: Floats,
     images: NDArray[np.str_],
     kept: NDArray[np.bool_],
-    how: Resampling,
+    resampling: Resampling,
 ) -> dict[str, Any]:
     a, b = scores[:, kept], plain[:, kept]
-    gap = paired(a.mean(0), b.mean(0), images[kept].tolist(), how)
+    gap = paired(a.mean(0), b.mean(0), images[kept].tolist(), resampling)
     return {
         "n": int(kept.sum()),
         "plain": float(b.mean()),

@@ -60,7 +60,7 @@ def changes(profile: Profile, n_layers: int) -> list[Change]:
     return [*layers, *others]
 
 
-def bench_looking(
+def compare_probes(
     model: GeoMag,
     root: Path,
     records: Sequence[Record],
@@ -79,15 +79,15 @@ def bench_looking(
     """
     shown = [r for r in by_image(records) if r.masks or r.boxes]
     images = [record.image for record in shown]
-    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
     own = _measured(model, root, shown, cache)
-    rows = [_row("profile", own, own, images, how)]
+    rows = [_row("profile", own, own, images, resampling)]
     log(line(rows[-1]))
     n_layers = len(model.vlm.language_model.layers)
     for section, name, value in changes(model.profile, n_layers):
         other = with_settings(model, **{section: {name: value}})
         found = _measured(other, root, shown, cache)
-        rows.append(_row(f"{section}.{name}: {value}", found, own, images, how))
+        rows.append(_row(f"{section}.{name}: {value}", found, own, images, resampling))
         log(line(rows[-1]))
     return {"bench": "looking", "benchmark": shown[0].benchmark, "n": len(shown), "rows": rows}
 
@@ -114,11 +114,15 @@ def _measured(
 
 
 def _row(
-    label: str, found: dict[str, Floats], own: dict[str, Floats], images: list[str], how: Resampling
+    label: str,
+    found: dict[str, Floats],
+    own: dict[str, Floats],
+    images: list[str],
+    resampling: Resampling,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"setting": label, "side": float(np.nanmean(found["side"]))}
     for name in ("pointing", "crop_recall"):
-        gap = paired(found[name], own[name], images, how)
+        gap = paired(found[name], own[name], images, resampling)
         row[name] = float(found[name].mean())
         row[f"{name}_difference"] = [gap.value, gap.low, gap.high]
     return row

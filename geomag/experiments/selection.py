@@ -2,7 +2,7 @@
 
 The profile's own probe finds the windows. What each rule of `geomag.inference.selection` would have
 kept is then arithmetic, so `magcrop.answer_margin` and `magcrop.answer_agreement` are chosen on
-validation records, over several trainings with ``geomag bench pool``.
+validation records, over several trainings with ``geomag experiment pool``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from geomag.inference.probes import build_probe
 from geomag.inference.selection import select_answer
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 
 MARGINS = (-0.05, -0.02, 0.0, 0.02, 0.05, 0.08)
 AGREEMENTS = (0.5, 0.6, 0.7, 0.8, 1.0)
@@ -34,7 +34,7 @@ ALWAYS = "window"
 """The rule that trusts every window, as the paper does."""
 
 
-def bench_keeping(
+def compare_selections(
     model: GeoMag, root: Path, records: Sequence[Record], *, log: Callable[[str], None]
 ) -> dict[str, Any]:
     """Every rule against plain on one benchmark's records.
@@ -54,9 +54,11 @@ def bench_keeping(
         for rule, score in scores.items():
             kept[rule].append(score)
     arms = {rule: np.array(scores) for rule, scores in kept.items()}
-    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
     images = [record.image for record in records]
-    gaps = {rule: paired(scores, np.array(plain), images, how) for rule, scores in arms.items()}
+    gaps = {
+        rule: paired(scores, np.array(plain), images, resampling) for rule, scores in arms.items()
+    }
     for rule, gap in sorted(gaps.items(), key=lambda item: -item[1].value):
         log(f"{rule:<30} {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]")
     return {
@@ -79,7 +81,7 @@ def _asked(
     for start in range(0, len(records), profile.predict.batch):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, level)
-        plain = ask(model, wanted, [plain_look(w.image, profile) for w in wanted])
+        plain = ask(model, wanted, [plain_input(w.image, profile) for w in wanted])
         found = probe.find(wanted)
         through = ask(model, wanted, inputs_through(wanted, found, profile))
         for record, where, one, other in zip(part, found, plain, through, strict=True):

@@ -36,7 +36,7 @@ from geomag.inference.selection import resolve_answers
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.segmentation import overlap
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.model_input import Look, plain_look
+from geomag.model.model_input import ModelInput, plain_input
 
 OPEN = {"gate": 0.0, "mask_gate": 0.0}
 NEVER = 1.01
@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class Treatment:
     """One way of finding windows."""
 
     name: str
@@ -77,25 +77,25 @@ def with_settings(model: GeoMag, **sections: Any) -> GeoMag:
     return other
 
 
-def arms(model: GeoMag, *, seed: int = 0) -> list[Arm]:
+def arms(model: GeoMag, *, seed: int = 0) -> list[Treatment]:
     """Every probe and the controls, their windows trusted, and then the surer answer kept."""
-    free = with_settings(model, magcrop={**OPEN, "answer": "window"})
-    gated = with_settings(model, magcrop={"answer": "window"})
-    surer = with_settings(model, magcrop={**OPEN, "answer": "surer"})
+    free = with_settings(model, magcrop={**OPEN, "answer_selection": "window"})
+    gated = with_settings(model, magcrop={"answer_selection": "window"})
+    by_confidence = with_settings(model, magcrop={**OPEN, "answer_selection": "confidence"})
     trusted = [
-        Arm("attention", free, AttentionProbe(free), "gate"),
-        Arm("mask", free, MaskProbe(free), "mask_gate"),
-        Arm("attention+mask", gated, JointProbe(gated)),
-        Arm("oracle", free, OracleProbe(free.profile)),
-        Arm("random", free, RandomProbe(free.profile, seed=seed)),
+        Treatment("attention", free, AttentionProbe(free), "gate"),
+        Treatment("mask", free, MaskProbe(free), "mask_gate"),
+        Treatment("attention+mask", gated, JointProbe(gated)),
+        Treatment("oracle", free, OracleProbe(free.profile)),
+        Treatment("random", free, RandomProbe(free.profile, seed=seed)),
     ]
-    return trusted + [Arm(f"{a.name}, surer", surer, a.probe) for a in trusted]
+    return trusted + [Treatment(f"{a.name}, confidence", by_confidence, a.probe) for a in trusted]
 
 
 def run(
     records: Sequence[Record],
     root: Path,
-    ways: Sequence[Arm],
+    ways: Sequence[Treatment],
     *,
     granularity: Granularity,
     log: Callable[[str], None] = lambda _: None,
@@ -115,8 +115,8 @@ def run(
     for start in range(0, len(records), profile.predict.batch):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, granularity)
-        looks = [plain_look(w.image, profile) for w in wanted]
-        answers = ask(ways[0].model, wanted, looks)
+        model_inputs = [plain_input(w.image, profile) for w in wanted]
+        answers = ask(ways[0].model, wanted, model_inputs)
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
         for arm in ways:
             rows[arm.name] += _try(arm, part, wanted, answers)
@@ -148,10 +148,13 @@ def wanted_of(
     ]
 
 
-def ask(model: GeoMag, wanted: Sequence[ProbeRequest], looks: Sequence[Look]) -> list[Answer]:
+def ask(
+    model: GeoMag, wanted: Sequence[ProbeRequest], model_inputs: Sequence[ModelInput]
+) -> list[Answer]:
     """The model's answers about these looks, in order."""
     queries = [
-        Query(look, w.prompt, *w.image.shape[:2]) for look, w in zip(looks, wanted, strict=True)
+        Query(model_input, w.prompt, *w.image.shape[:2])
+        for model_input, w in zip(model_inputs, wanted, strict=True)
     ]
     most = model.profile.predict.max_new_tokens
     answers: list[Answer] = model.answer(queries, max_new_tokens=most)
@@ -159,15 +162,18 @@ def ask(model: GeoMag, wanted: Sequence[ProbeRequest], looks: Sequence[Look]) ->
 
 
 def _try(
-    arm: Arm, records: Sequence[Record], wanted: Sequence[ProbeRequest], plain: Sequence[Answer]
+    arm: Treatment,
+    records: Sequence[Record],
+    wanted: Sequence[ProbeRequest],
+    plain: Sequence[Answer],
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
-    looks = inputs_through(wanted, found, arm.model.profile)
+    model_inputs = inputs_through(wanted, found, arm.model.profile)
     rows = []
     known = [replace(one, plain=answer) for one, answer in zip(found, plain, strict=True)]
     most = arm.model.profile.predict.max_new_tokens
     answers = resolve_answers(
-        arm.model, ask(arm.model, wanted, looks), known, _known, max_new_tokens=most
+        arm.model, ask(arm.model, wanted, model_inputs), known, _known, max_new_tokens=most
     )
     for record, one, answer in zip(records, found, answers, strict=True):
         quality = crop_quality(record, one)
@@ -206,10 +212,10 @@ def gated(plain: Floats, trial: Trial, gate: float) -> Floats:
 
 
 def summary(
-    records: Sequence[Record], plain: Floats, scores: Floats, trial: Trial, how: Resampling
+    records: Sequence[Record], plain: Floats, scores: Floats, trial: Trial, resampling: Resampling
 ) -> dict[str, Any]:
     """Means, and the paired difference to plain with an interval over images."""
-    gap = paired(scores, plain, [r.image for r in records], how)
+    gap = paired(scores, plain, [r.image for r in records], resampling)
     return {
         "score": float(scores.mean()),
         "plain": float(plain.mean()),
@@ -226,7 +232,7 @@ def _mean(values: Floats) -> float | None:
     return float(real.mean()) if real.size else None
 
 
-def bench_windows(
+def compare_windows(
     model: GeoMag,
     root: Path,
     validation: Sequence[Record],
@@ -237,7 +243,7 @@ def bench_windows(
     """All arms on a benchmark; gates calibrated on its validation records, if there are any."""
     name = test[0].benchmark
     level, ways = BENCHMARKS[name].granularity, arms(model)
-    how = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
     gates: dict[str, float] = {}
     if validation:
         log(f"{name}: calibrating gates on {len(validation)} validation records")
@@ -251,10 +257,10 @@ def bench_windows(
     rows = {}
     for arm in ways:
         trial = trials[arm.name]
-        rows[arm.name] = summary(records, plain, trial.scores, trial, how)
+        rows[arm.name] = summary(records, plain, trial.scores, trial, resampling)
         if arm.gate in gates:
             closed = gated(plain, trial, gates[arm.gate])
-            rows[f"{arm.name}, gated"] = summary(records, plain, closed, trial, how)
+            rows[f"{arm.name}, gated"] = summary(records, plain, closed, trial, resampling)
     for label, row in rows.items():
         log(line(label, row))
     return {

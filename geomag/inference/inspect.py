@@ -10,7 +10,7 @@ from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import select_window
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 
 
 def probe_heat(pipeline: Pipeline, image: RgbImage, prompt: Prompt, level: Granularity) -> Heat:
@@ -33,7 +33,7 @@ def target_token(pipeline: Pipeline, image: RgbImage, prompt: Prompt) -> str:
     asked = vlm.prompt_ids(prompt.probe(profile.prompt.probe))
     is_base = profile.magcrop.weights == "base"
     with vlm.base_weights() if is_base else nullcontext():
-        packed = vlm.pack([asked], pipeline.model.visual([plain_look(image, profile)]))
+        packed = vlm.pack([asked], pipeline.model.visual([plain_input(image, profile)]))
         said = vlm.generate(packed, max_new_tokens=1).tokens[0]
     return vlm.decode(said) if said else str(vlm.tokenizer.eos_token)
 

@@ -28,10 +28,10 @@ from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import GranularityDecision, PromptClassifier, is_gcg
 from geomag.magcrop.heat_cache import HeatCache
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.assemble import load_prompt_classifier, trained
 from geomag.model.geomag import Answer, GeoMag, Query
-from geomag.model.model_input import Look, Looks, plain_look
+from geomag.model.model_input import ModelInput, ModelInputs, plain_input
 
 PARTS = ("base", "granularity", "adapter", "decoder")
 _CLOSE = (Granularity.REGION, Granularity.PIXEL)
@@ -119,7 +119,7 @@ class Pipeline:
         Raises:
             WeightsError: If a part is missing, half-written, or made for another base.
         """
-        versions = {part: str(sealed(models / part)["digest"]) for part in PARTS}
+        versions = {part: str(read_manifest(models / part)["digest"]) for part in PARTS}
         return cls(
             trained(models, profile),
             load_prompt_classifier(models, profile),
@@ -165,7 +165,7 @@ class Pipeline:
         self, questions: Sequence[Question], *, arm: Arm = "magcrop"
     ) -> list[PreparedQuestion]:
         """Judge each prompt, probe where its granularity asks for it, and cut views (Eq 2-4)."""
-        inputs = Looks(self.profile)
+        inputs = ModelInputs(self.profile)
         if arm == "plain":
             return [
                 PreparedQuestion(q, None, None, _query(q, inputs.of(q.image, None)))
@@ -254,16 +254,16 @@ class Pipeline:
             )
         )
         level = decision.granularity if decision else None
-        look = prepared.query.look
+        model_input = prepared.query.model_input
         if outcome.is_plain:
-            look = plain_look(prepared.question.image, self.profile)
+            model_input = plain_input(prepared.question.image, self.profile)
         return Reply(
             text=answer.text,
             masks=masks,
             granularity="none" if level is None else level.value,
             confidence=decision.confidence if decision else 1.0,
             crop_boxes=() if outcome.is_plain else prepared.boxes,
-            visual_tokens=look.n_tokens(self.profile.vlm.patch_px),
+            visual_tokens=model_input.n_tokens(self.profile.vlm.patch_px),
             n_incomplete=answer.n_incomplete,
             seconds=dict(outcome.seconds),
             heat=None if prepared.heat is None else prepared.heat.first,
@@ -279,7 +279,7 @@ class Pipeline:
 
     def _whole(self, questions: Sequence[Question], index: int) -> Query:
         """The question about the whole image."""
-        return _query(questions[index], plain_look(questions[index].image, self.profile))
+        return _query(questions[index], plain_input(questions[index].image, self.profile))
 
 
 def _is_conversation(prompt: Prompt) -> bool:
@@ -287,16 +287,16 @@ def _is_conversation(prompt: Prompt) -> bool:
 
 
 def _input(
-    inputs: Looks,
+    inputs: ModelInputs,
     question: Question,
     decision: GranularityDecision,
     proposal: WindowProposal | None,
-) -> Look:
+) -> ModelInput:
     """What the model is shown; equal inputs of one batch are one object."""
     boxes, heat = (proposal.boxes, proposal.heat) if proposal else ((), None)
     return inputs.of(question.image, decision.granularity, boxes, heat)
 
 
-def _query(question: Question, look: Look) -> Query:
+def _query(question: Question, model_input: ModelInput) -> Query:
     height, width = question.image.shape[:2]
-    return Query(look, question.prompt.text, height, width)
+    return Query(model_input, question.prompt.text, height, width)

@@ -23,7 +23,7 @@ from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import Window, grow_box, select_window
 from geomag.model.geomag import Answer, GeoMag, Query
 from geomag.model.large import is_large
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from geomag.seeds import generator
 
 
@@ -216,4 +216,4 @@ def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
 
 def _plainly(wanted: ProbeRequest, profile: Profile) -> Query:
     height, width = wanted.image.shape[:2]
-    return Query(plain_look(wanted.image, profile), wanted.prompt, height, width)
+    return Query(plain_input(wanted.image, profile), wanted.prompt, height, width)

@@ -19,9 +19,9 @@ from geomag.magcrop.crops import Heat, first_window
 from geomag.magcrop.heat_cache import HeatCache, Map
 from geomag.magcrop.heatmap import ProbeInputs, probe
 from geomag.magcrop.tiles import merge_tiles
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.magcrop.window import WindowRule, build_window_rule
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.large import probed_tiles
 from geomag.model.prefix import distinct, pack_shared
 from geomag.model.vision import cut, visual_tokens
@@ -29,7 +29,7 @@ from geomag.model.vlm import Vlm
 from geomag.model.weights import load_base
 
 AT_ONCE = 32
-_CODE = (probe, frame, visual_tokens, View, pack_shared, Vlm, load_base)
+_CODE = (probe, frame, visual_tokens, ImageView, pack_shared, Vlm, load_base)
 """A map made by other code is another map."""
 
 
@@ -52,7 +52,7 @@ def heat_cache(folder: Path, models: Path, profile: Profile) -> HeatCache:
     """The cache of maps that these weights and settings give; any number of them share a folder."""
     settings = profile.magcrop
     parts = ("base",) if settings.weights == "base" else ("base", "adapter")
-    weights = [sealed(models / part)["digest"] for part in parts]
+    weights = [read_manifest(models / part)["digest"] for part in parts]
     vlm = profile.vlm
     side = settings.probe_px or vlm.image_px
     asked = [settings.layer, settings.loss, side, vlm.patch_px, vlm.dtype]
@@ -73,7 +73,7 @@ def heat_facts(models: Path, profile: Profile) -> dict[str, str]:
     seen = [vlm.image_px, vlm.patch_px, vlm.dtype]
     said = [words.probe, words.scene, words.box_decimals]
     return {
-        "base": str(sealed(models / "base")["digest"]),
+        "base": str(read_manifest(models / "base")["digest"]),
         "probe": value_digest([asked, large, seen, said]),
         "windows": value_digest(asdict(window_rule(profile))),
     }
@@ -180,7 +180,9 @@ def _maps(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], profile: Profile) -> 
         return torch.zeros(0, grid, grid)
     device = vlm.device
     firsts, owners = distinct([id(image) for image, _ in asked])
-    pixels = torch.stack([cut(torch.from_numpy(asked[i][0]), View(None, side)) for i in firsts])
+    pixels = torch.stack(
+        [cut(torch.from_numpy(asked[i][0]), ImageView(None, side)) for i in firsts]
+    )
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device).expand(len(firsts), -1)
     settings = profile.magcrop
     context = vlm.base_weights() if settings.weights == "base" else torch.no_grad()

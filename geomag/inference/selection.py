@@ -43,7 +43,7 @@ def resolve_answers(
     *,
     max_new_tokens: int,
 ) -> list[Answer]:
-    """The answers that stand, in order (``magcrop.answer``).
+    """The answers that stand, in order (``magcrop.answer_selection``).
 
     Args:
         model: Asked once more about images whose plain answer no probe has.
@@ -53,7 +53,7 @@ def resolve_answers(
         max_new_tokens: Of an answer.
     """
     config: MagCropConfig = model.profile.magcrop
-    if config.answer == "window":
+    if config.answer_selection == "window":
         return list(answers)
     plain: dict[int, Answer] = {}
     asked = []

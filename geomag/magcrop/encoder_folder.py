@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from geomag.errors import WeightsError
-from geomag.manifest import local_folder
+from geomag.manifest import resolve_path
 
 
 def encoder_folder(path: str) -> Path:
@@ -12,7 +12,7 @@ def encoder_folder(path: str) -> Path:
     Raises:
         WeightsError: When it is not there.
     """
-    folder = local_folder(path)
+    folder = resolve_path(path)
     if not (folder / "model.safetensors").is_file():
         raise WeightsError(
             str(folder),

@@ -23,7 +23,7 @@ from geomag.data.benchmarks import Granularity, Task
 from geomag.errors import WeightsError
 from geomag.io import read_json, write_json
 from geomag.magcrop.text_encoder import TextEncoder
-from geomag.manifest import publish, seal, sealed
+from geomag.manifest import publish, read_manifest, write_manifest
 
 LABELS = (Granularity.IMAGE, Granularity.REGION, Granularity.PIXEL)
 TASKS = tuple(Task)
@@ -177,7 +177,7 @@ def save_classifiers(
             save_file(state, fresh / file)
         write_json(fresh / "config.json", shape)
         write_json(fresh / "metrics.json", metrics)
-        return seal(fresh)
+        return write_manifest(fresh)
 
 
 def load_classifiers(
@@ -189,7 +189,7 @@ def load_classifiers(
         WeightsError: If it is absent, half-written, changed since, of other labels or layers, was
             trained on another encoder, or was written before there was a task head.
     """
-    sealed(folder, verify=True)
+    read_manifest(folder, verify=True)
     shape = read_json(folder / "config.json")
     if shape["encoder_digest"] != encoder_digest:
         raise WeightsError(

@@ -21,7 +21,7 @@ over."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ImageView:
     """A part of the image, the square that it is read as, and what is left of its tokens."""
 
     box: PixelBox | None
@@ -50,7 +50,7 @@ class View:
 
 def plan_views(
     boxes: Sequence[PixelBox], *, budget: int, patch_px: int = 14, max_px: int | None = None
-) -> list[View]:
+) -> list[ImageView]:
     """Views of an image within a budget of visual tokens, coarse to fine.
 
     Args:
@@ -78,11 +78,11 @@ def plan_views(
         if patches < 1:
             raise ValueError(f"a budget of {budget} tokens is too small for {len(regions)} views")
         left -= patches**2
-        views.append(View(region, patches * patch_px))
+        views.append(ImageView(region, patches * patch_px))
     return views
 
 
-def as_pooled(views: Sequence[View], *, side_px: int, patch_px: int) -> list[View]:
+def as_pooled(views: Sequence[ImageView], *, side_px: int, patch_px: int) -> list[ImageView]:
     """The same tokens from features of the tower's own size: each view read at ``side_px``.
 
     >>> as_pooled([View(None, 112)], side_px=336, patch_px=14)
@@ -96,7 +96,7 @@ def as_pooled(views: Sequence[View], *, side_px: int, patch_px: int) -> list[Vie
     ]
 
 
-def pruned(heat: NDArray[np.float32], *, budget: int, side_px: int, patch_px: int) -> View:
+def pruned(heat: NDArray[np.float32], *, budget: int, side_px: int, patch_px: int) -> ImageView:
     """The whole image, where the map is highest token by token and elsewhere as one.
 
     Args:
@@ -107,18 +107,18 @@ def pruned(heat: NDArray[np.float32], *, budget: int, side_px: int, patch_px: in
     """
     grid = side_px // patch_px
     if budget >= grid**2:
-        return View(None, side_px)
+        return ImageView(None, side_px)
     fine = heat.astype(np.float32)
     if fine.shape != (grid, grid):
         fine = cv2.resize(fine, (grid, grid), interpolation=cv2.INTER_AREA)
     order = np.argsort(-fine.reshape(-1), kind="stable")[: budget - 1]
-    return View(None, side_px, kept=tuple(sorted(order.tolist())))
+    return ImageView(None, side_px, kept=tuple(sorted(order.tolist())))
 
 
-def image_level_view(px: int = 100, patch_px: int = 14) -> View:
+def image_level_view(px: int = 100, patch_px: int = 14) -> ImageView:
     """I_100x100 as one view: the most whole patches that fit, 49 tokens at 14 px.
 
     >>> image_level_view().n_tokens()
     49
     """
-    return View(None, max(px // patch_px, 1) * patch_px)
+    return ImageView(None, max(px // patch_px, 1) * patch_px)

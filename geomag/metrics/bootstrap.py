@@ -26,12 +26,12 @@ class Resampling:
     level: float = 0.95
 
 
-def weight_chunks(n_images: int, how: Resampling) -> Iterator[Floats]:
+def weight_chunks(n_images: int, resampling: Resampling) -> Iterator[Floats]:
     """Yield weights ``[r, n_images]``: how often each image is in each resample."""
-    draw = generator("bootstrap", how.seed, n_images)
+    draw = generator("bootstrap", resampling.seed, n_images)
     per_chunk = max(1, CHUNK_VALUES // max(1, n_images))
-    for start in range(0, how.resamples, per_chunk):
-        rows = min(per_chunk, how.resamples - start)
+    for start in range(0, resampling.resamples, per_chunk):
+        rows = min(per_chunk, resampling.resamples - start)
         picks = draw.integers(0, n_images, size=(rows, n_images))
         flat = (picks + np.arange(rows)[:, None] * n_images).ravel()
         counts = np.bincount(flat, minlength=rows * n_images)
@@ -39,11 +39,11 @@ def weight_chunks(n_images: int, how: Resampling) -> Iterator[Floats]:
 
 
 def resampled(
-    estimators: Mapping[str, Estimator], n_images: int, how: Resampling
+    estimators: Mapping[str, Estimator], n_images: int, resampling: Resampling
 ) -> dict[str, Floats]:
     """Values ``[resamples]`` of each metric over the same draws."""
     parts: dict[str, list[Floats]] = {name: [] for name in estimators}
-    for weights in weight_chunks(n_images, how):
+    for weights in weight_chunks(n_images, resampling):
         for name, estimate in estimators.items():
             parts[name].append(estimate(weights))
     return {name: np.concatenate(values) for name, values in parts.items()}
@@ -89,7 +89,7 @@ def interval(values: Floats, tail: float = 0.025) -> tuple[float, float] | None:
 def intervals(
     estimators: Mapping[str, Estimator],
     n_images: int,
-    how: Resampling,
+    resampling: Resampling,
     *,
     unbounded: Collection[str] = (),
 ) -> dict[str, tuple[float, float] | None]:
@@ -101,18 +101,18 @@ def intervals(
     Args:
         estimators: Metrics by name.
         n_images: Images that they weigh.
-        how: Resampling.
+        resampling: Resampling.
         unbounded: Metrics that do not run from 0 to 1.
     """
     if n_images < 2:
         return dict.fromkeys(estimators)
-    tail = tail_of(n_images, how.level)
+    tail = tail_of(n_images, resampling.level)
     found = {}
-    for name, values in resampled(estimators, n_images, how).items():
+    for name, values in resampled(estimators, n_images, resampling).items():
         pair = interval(values, tail)
         if pair and pair[0] == pair[1]:
             known = 0 if name in unbounded else _images_of(estimators[name], n_images)
-            pair = end_interval(pair[0], known, how.level)
+            pair = end_interval(pair[0], known, resampling.level)
         found[name] = pair
     return found
 

@@ -26,7 +26,7 @@ def differences(
     first: Mapping[str, Estimator],
     second: Mapping[str, Estimator],
     n_images: int,
-    how: Resampling,
+    resampling: Resampling,
 ) -> dict[str, Difference]:
     """Compare the metrics that both have, resample by resample.
 
@@ -37,14 +37,14 @@ def differences(
     if n_images < 2 or not shared:
         return {}
     once = np.ones((1, n_images))
-    a = resampled({name: first[name] for name in shared}, n_images, how)
-    b = resampled({name: second[name] for name in shared}, n_images, how)
+    a = resampled({name: first[name] for name in shared}, n_images, resampling)
+    b = resampled({name: second[name] for name in shared}, n_images, resampling)
     found = {}
     for name in shared:
         value = float((first[name](once) - second[name](once))[0])
         gaps = a[name] - b[name]
         gaps = gaps[np.isfinite(gaps)]
-        pair = interval(gaps, (1 - how.level) / 2)  # as the p-value: shares of resamples
+        pair = interval(gaps, (1 - resampling.level) / 2)  # as the p-value: shares of resamples
         if pair is None or not np.isfinite(value):
             continue
         other = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))

@@ -11,7 +11,7 @@ from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.magcrop.granularity import PromptClassifier, load_classifiers
 from geomag.magcrop.text_encoder import build_text_encoder
-from geomag.manifest import publish, seal, sealed
+from geomag.manifest import publish, read_manifest, write_manifest
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts
@@ -79,9 +79,9 @@ def trained_as(kind: type[Network], models: Path, profile: Profile) -> Network:
     Raises:
         WeightsError: If a part is missing, or was trained on another base.
     """
-    base = sealed(models / "base")["digest"]
+    base = read_manifest(models / "base")["digest"]
     for part in ("adapter", "decoder"):
-        facts = sealed(models / part)
+        facts = read_manifest(models / part)
         if facts["base"] != base:
             raise WeightsError(
                 str(models / part),
@@ -103,17 +103,17 @@ def trained_as(kind: type[Network], models: Path, profile: Profile) -> Network:
 
 def save_trained(model: GeoMag, models: Path) -> dict[str, str]:
     """Write ``adapter`` and ``decoder``; returns their digests."""
-    base = sealed(models / "base")["digest"]
+    base = read_manifest(models / "base")["digest"]
     facts = {"base": base, "profile": profile_digest(model.profile)}
     digests = {}
     with publish(models / "adapter") as out:
         save_adapter(model.vlm, out)
-        digests["adapter"] = seal(out, **facts)
+        digests["adapter"] = write_manifest(out, **facts)
     state = {f"projection.{k}": v for k, v in model.projection.state_dict().items()}
     state.update({f"decoder.{k}": v for k, v in model.decoder.state_dict().items()})
     with publish(models / "decoder") as out:
         save_file({k: v.contiguous() for k, v in state.items()}, out / "decoder.safetensors")
-        digests["decoder"] = seal(out, **facts)
+        digests["decoder"] = write_manifest(out, **facts)
     return digests
 
 

@@ -24,7 +24,7 @@ from geomag.config.schema import Profile
 from geomag.data.prompts import IMAGE_TOKEN
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json
-from geomag.manifest import local_folder
+from geomag.manifest import resolve_path
 from geomag.model.efficientnet import EfficientNetLiteConfig, EfficientNetLiteModel
 from geomag.model.tokenizer import SPARE_ROWS, load_tokenizer
 from geomag.model.vlm import Vlm
@@ -179,7 +179,7 @@ def _check_sizes(profile: Profile, config: Any) -> None:
 
 def _pinned(path: str, digest: str) -> Path:
     """A part's file or folder, held against the digest of its weights that the profile pins."""
-    found = local_folder(path)
+    found = resolve_path(path)
     if not found.exists():
         raise WeightsError(path, "nothing is there", remedy="see docs/setup.md, the laptop profile")
     if digest and found.is_file() and (own := file_digest(found)) != digest:

@@ -19,8 +19,8 @@ from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask, PixelBox
 from geomag.model.adapter import adapter_parameters
 from geomag.model.decoding import Generated
-from geomag.model.model_input import Look, encoder_pixels
-from geomag.model.packing import pack_turns
+from geomag.model.model_input import ModelInput, encoder_pixels
+from geomag.model.packing import pack_questions
 from geomag.model.pixel_decoder import (
     DecoderKind,
     OmegaNorm,
@@ -43,7 +43,7 @@ ENCODE_AT_ONCE = 64
 class Query:
     """A question about one look at an image."""
 
-    look: Look
+    model_input: ModelInput
     prompt: str
     """Unframed."""
     height: int
@@ -135,7 +135,7 @@ class GeoMag(nn.Module):
     def _read(self, head: Sequence[int], part: BatchPart) -> tuple[PartOutput, Tensor]:
         """One pass of the language model, and its [SEG] states ``[K_p, N, D]``."""
         visual = [self.tokens(tokens.to(self.vlm.device)) for tokens in part.visual]
-        rows = pack_turns(self.vlm, head, visual, part.turns)
+        rows = pack_questions(self.vlm, head, visual, part.turns)
         with self.vlm.last_layer_input() as caught:
             states = self.vlm.states(rows.packed)
         groups = label_groups(rows.packed.labels, self.seg_ids)
@@ -150,17 +150,17 @@ class GeoMag(nn.Module):
         return [int(i) for i in self.vlm.tokenizer.convert_tokens_to_ids(list(self.seg_names))]
 
     @torch.no_grad()
-    def visual(self, looks: Sequence[Look]) -> list[Tensor]:
+    def visual(self, model_inputs: Sequence[ModelInput]) -> list[Tensor]:
         """Visual tokens ``[n_i, D]`` of each look, its views in order."""
-        return self._views_of(looks, projected=True)
+        return self._views_of(model_inputs, projected=True)
 
     @torch.no_grad()
-    def frozen_visual(self, looks: Sequence[Look]) -> list[Tensor]:
+    def frozen_visual(self, model_inputs: Sequence[ModelInput]) -> list[Tensor]:
         """What training computes only once of each look: its visual tokens ``[n_i, D]``.
 
         Where the projector trains, what it reads, ``[n_i, C]``; `tokens` makes tokens of either.
         """
-        return self._views_of(looks, projected=not self.trains_projector)
+        return self._views_of(model_inputs, projected=not self.trains_projector)
 
     def tokens(self, frozen: Tensor) -> Tensor:
         """Visual tokens ``[n, D]`` from what `frozen_visual` gives of one look."""
@@ -168,30 +168,32 @@ class GeoMag(nn.Module):
             return frozen
         return self.vlm.project(frozen)
 
-    def _views_of(self, looks: Sequence[Look], *, projected: bool) -> list[Tensor]:
+    def _views_of(self, model_inputs: Sequence[ModelInput], *, projected: bool) -> list[Tensor]:
         jobs: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for index, look in enumerate(looks):
-            for number, view in enumerate(look.views):
+        for index, model_input in enumerate(model_inputs):
+            for number, view in enumerate(model_input.views):
                 jobs.setdefault((view.side_px, view.pooled), []).append((index, number))
         found: dict[tuple[int, int], Tensor] = {}
         for places in jobs.values():
             for start in range(0, len(places), ENCODE_AT_ONCE):
                 part = places[start : start + ENCODE_AT_ONCE]
-                tokens = self._visual_batch([(looks[i], n) for i, n in part], projected)
+                tokens = self._visual_batch([(model_inputs[i], n) for i, n in part], projected)
                 found.update(zip(part, tokens, strict=True))
         return [
-            torch.cat([found[(i, n)] for n in range(len(look.views))])
-            for i, look in enumerate(looks)
+            torch.cat([found[(i, n)] for n in range(len(model_input.views))])
+            for i, model_input in enumerate(model_inputs)
         ]
 
-    def _visual_batch(self, parts: Sequence[tuple[Look, int]], projected: bool) -> list[Tensor]:
+    def _visual_batch(
+        self, parts: Sequence[tuple[ModelInput, int]], projected: bool
+    ) -> list[Tensor]:
         """Tokens or features of views that share their side and what they are pooled to."""
         device = self.vlm.device
         pixels, boxes = [], []
-        for look, number in parts:
-            view = look.views[number]
-            height, width = look.image.shape[:2]
-            pixels.append(cut(torch.from_numpy(look.image), view))
+        for model_input, number in parts:
+            view = model_input.views[number]
+            height, width = model_input.image.shape[:2]
+            pixels.append(cut(torch.from_numpy(model_input.image), view))
             boxes.append(unit_box(view, width=width, height=height))
         tokens = tower_features(
             self.vlm.llava.model,
@@ -201,13 +203,15 @@ class GeoMag(nn.Module):
         )
         if projected:
             tokens = self.vlm.project(tokens)
-        kept = [look.views[number].kept for look, number in parts]
+        kept = [model_input.views[number].kept for model_input, number in parts]
         return [merge(one, k) if k else one for one, k in zip(tokens, kept, strict=True)]
 
     @torch.no_grad()
-    def features(self, looks: Sequence[Look]) -> list[Tensor]:
+    def features(self, model_inputs: Sequence[ModelInput]) -> list[Tensor]:
         """SAM2's multi-scale features of a batch of looks, fine to coarse."""
-        pixels = torch.stack([encoder_pixels(look, self.sam.size.image_px) for look in looks])
+        pixels = torch.stack(
+            [encoder_pixels(model_input, self.sam.size.image_px) for model_input in model_inputs]
+        )
         pixels = pixels.to(self.vlm.device)
         encode = self.sam.raw_pyramid if self.decoder.kind == "per_level" else self.sam.encode
         with products_in(self.profile.encoder.precision, self.vlm.device):
@@ -223,12 +227,12 @@ class GeoMag(nn.Module):
     def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[Answer]:
         """Greedy answers of a batch; masks are decoded where a whole [SEG] group was emitted.
 
-        Queries that share a `Look` (the same object) share its visual tokens, their place in the
-        language model's cache, and SAM2's features.
+        Queries that share a `ModelInput` (the same object) share its visual tokens, their place in
+        the language model's cache, and SAM2's features.
         """
         begun = self._now()
-        firsts, owners = distinct([id(q.look) for q in queries])
-        visual = self.visual([queries[i].look for i in firsts])
+        firsts, owners = distinct([id(q.model_input) for q in queries])
+        visual = self.visual([queries[i].model_input for i in firsts])
         seen = self._now()
         prompts = [self.vlm.prompt_ids(q.prompt) for q in queries]
         packed = pack_shared(self.vlm, prompts, visual, owners)
@@ -257,11 +261,11 @@ class GeoMag(nn.Module):
         self, rows: Sequence[int], queries: Sequence[Query]
     ) -> dict[int, list[Tensor]]:
         """SAM2's features, batch 1 each, of the queries that a mask is drawn for."""
-        firsts, owners = distinct([id(queries[row].look) for row in rows])
+        firsts, owners = distinct([id(queries[row].model_input) for row in rows])
         found: list[list[Tensor]] = []
         for start in range(0, len(firsts), ENCODE_AT_ONCE // 4):
             part = firsts[start : start + ENCODE_AT_ONCE // 4]
-            levels = self.features([queries[rows[i]].look for i in part])
+            levels = self.features([queries[rows[i]].model_input for i in part])
             found += [[level[n : n + 1] for level in levels] for n in range(len(part))]
         return {row: found[owner] for row, owner in zip(rows, owners, strict=True)}
 
@@ -293,7 +297,7 @@ class GeoMag(nn.Module):
     def _paste(self, query: Query, logits: Tensor) -> tuple[BoolMask, NDArray[np.uint8]]:
         """A mask and its probability at the image's size; what SAM2 did not see is background."""
         height, width = query.height, query.width
-        x0, y0, x1, y1 = (query.look.encoder_box or PixelBox(0, 0, width, height)).as_ints()
+        x0, y0, x1, y1 = (query.model_input.encoder_box or PixelBox(0, 0, width, height)).as_ints()
         mask = np.zeros((height, width), dtype=bool)
         chance = np.zeros((height, width), dtype=np.uint8)
         seen = image_logits(logits[None], height=y1 - y0, width=x1 - x0)[0].cpu()

@@ -12,19 +12,19 @@ from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage, adjust, build_adjust_rule
 from geomag.magcrop.crops import Heat
-from geomag.magcrop.views import View, as_pooled, plan_views, pruned
+from geomag.magcrop.views import ImageView, as_pooled, plan_views, pruned
 from geomag.model.large import settings_for
 from geomag.model.sam2_parts import normalise
 from geomag.model.vision import cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One image as the VLM and as SAM2 see it; equal to itself alone (`Looks`)."""
+class ModelInput:
+    """One image as the VLM and as SAM2 see it; equal to itself alone (`ModelInputs`)."""
 
     image: RgbImage
     """``[H, W, 3]``: I' where it is stitched, else I."""
-    views: tuple[View, ...]
+    views: tuple[ImageView, ...]
     """Coarse to fine, in pixels of ``image``."""
     encoder_image: RgbImage
     """``[h, w, 3]``: what SAM2 encodes."""
@@ -36,7 +36,7 @@ class Look:
         return sum(view.n_tokens(patch_px) for view in self.views)
 
 
-class Looks:
+class ModelInputs:
     """Equal looks at one image as one object.
 
     What decides the pixels is the key, so whoever holds one object for two questions has seen
@@ -45,7 +45,7 @@ class Looks:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._known: dict[tuple[Any, ...], tuple[Look, Any]] = {}
+        self._known: dict[tuple[Any, ...], tuple[ModelInput, Any]] = {}
 
     def of(
         self,
@@ -53,8 +53,8 @@ class Looks:
         granularity: Granularity | None,
         boxes: Sequence[PixelBox] = (),
         heat: Heat | None = None,
-    ) -> Look:
-        """As `magcrop_look`; without boxes a region is the plain look, like no granularity."""
+    ) -> ModelInput:
+        """As `magcrop_input`; without boxes a region is the plain look, like no granularity."""
         if self._profile.magcrop.fewer != "prune":
             heat = None
         if not boxes and granularity is not Granularity.IMAGE:
@@ -62,23 +62,23 @@ class Looks:
         key = (id(image), granularity, tuple(boxes), None if heat is None else id(heat))
         if key not in self._known:
             settings = settings_for(image, self._profile)
-            look = magcrop_look(image, granularity, boxes, settings, heat)
-            self._known[key] = (look, (image, heat))  # held, so that their ids stay theirs
+            model_input = magcrop_input(image, granularity, boxes, settings, heat)
+            self._known[key] = (model_input, (image, heat))  # held, so that their ids stay theirs
         return self._known[key][0]
 
 
-def plain_look(image: RgbImage, profile: Profile) -> Look:
+def plain_input(image: RgbImage, profile: Profile) -> ModelInput:
     """The whole image, no MagCrop: at the native side, or in as many tokens as the budget has."""
-    return Look(image, _views((), profile), image, None)
+    return ModelInput(image, _views((), profile), image, None)
 
 
-def magcrop_look(
+def magcrop_input(
     image: RgbImage,
     granularity: Granularity | None,
     boxes: Sequence[PixelBox],
     profile: Profile,
     heat: Heat | None = None,
-) -> Look:
+) -> ModelInput:
     """Eq 2 for one image.
 
     Args:
@@ -90,9 +90,9 @@ def magcrop_look(
     """
     settings = profile.magcrop
     if granularity is None:
-        return plain_look(image, profile)
+        return plain_input(image, profile)
     if granularity is not Granularity.IMAGE and not boxes:
-        return plain_look(image, profile)
+        return plain_input(image, profile)
     is_image = granularity is Granularity.IMAGE
     if settings.view == "tokens" and (settings.image_budget or not is_image):
         views = _image_view(profile) if is_image else _token_views(boxes, heat, profile)
@@ -105,20 +105,20 @@ def magcrop_look(
     return _with_encoder(image, adjusted, _views((), profile), boxes, profile)
 
 
-def encoder_pixels(look: Look, side_px: int) -> Tensor:
+def encoder_pixels(model_input: ModelInput, side_px: int) -> Tensor:
     """SAM2's input ``[3, S, S]``, squashed and normalised."""
-    pixels = cut(torch.from_numpy(look.encoder_image), View(None, side_px))
+    pixels = cut(torch.from_numpy(model_input.encoder_image), ImageView(None, side_px))
     return normalise(pixels[None])[0]
 
 
-def _image_view(profile: Profile) -> tuple[View, ...]:
+def _image_view(profile: Profile) -> tuple[ImageView, ...]:
     """I_100x100 in as many tokens as it has patches, not brought back to full size."""
     return _views((), profile, budget=min(profile.magcrop.image_budget, _budget(profile)))
 
 
 def _token_views(
     boxes: Sequence[PixelBox], heat: Heat | None, profile: Profile
-) -> tuple[View, ...]:
+) -> tuple[ImageView, ...]:
     """The image beside its crops, or what pruning leaves of it."""
     settings, vlm = profile.magcrop, profile.vlm
     if settings.fewer == "prune" and heat is not None:
@@ -129,7 +129,7 @@ def _token_views(
 
 def _views(
     boxes: Sequence[PixelBox], profile: Profile, *, budget: int | None = None
-) -> tuple[View, ...]:
+) -> tuple[ImageView, ...]:
     """Views within the budget of visual tokens, cut smaller or pooled."""
     side, patch = profile.vlm.image_px, profile.vlm.patch_px
     most = _budget(profile) if budget is None else budget
@@ -147,12 +147,12 @@ def _budget(profile: Profile) -> int:
 def _with_encoder(
     image: RgbImage,
     seen: RgbImage,
-    views: tuple[View, ...],
+    views: tuple[ImageView, ...],
     boxes: Sequence[PixelBox],
     profile: Profile,
-) -> Look:
+) -> ModelInput:
     if profile.encoder.input == "crop" and boxes:
         x0, y0, x1, y1 = boxes[0].as_ints()
-        return Look(seen, views, image[y0:y1, x0:x1], boxes[0])
+        return ModelInput(seen, views, image[y0:y1, x0:x1], boxes[0])
     shown = image if profile.encoder.input == "original" else seen
-    return Look(seen, views, shown, None)
+    return ModelInput(seen, views, shown, None)

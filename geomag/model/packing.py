@@ -15,7 +15,7 @@ from geomag.model.vlm import IGNORE, Packed, Vlm
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PackedQuestion:
     """One question about an image and its answer, as token ids."""
 
     question: Sequence[int]
@@ -24,7 +24,7 @@ class Turn:
     """Ends with the end token in training."""
 
 
-class TurnIds:
+class QuestionIds:
     """Prompts and answers to ids, each text tokenized once."""
 
     def __init__(self, vlm: Vlm) -> None:
@@ -35,7 +35,7 @@ class TurnIds:
         self.head = empty[: empty.index(vlm.image_id)]
         """What stands before the image in every framed prompt."""
 
-    def turn(self, prompt: str, answer: str) -> Turn:
+    def question(self, prompt: str, answer: str) -> PackedQuestion:
         """A prompt, unframed, and its answer with the end token."""
         if prompt not in self._questions:
             ids = self._vlm.prompt_ids(prompt)
@@ -43,11 +43,11 @@ class TurnIds:
         if answer not in self._answers:
             end = int(self._vlm.tokenizer.eos_token_id)
             self._answers[answer] = [*self._vlm.ids(answer), end]
-        return Turn(self._questions[prompt], self._answers[answer])
+        return PackedQuestion(self._questions[prompt], self._answers[answer])
 
 
 @dataclass(frozen=True, slots=True)
-class PackedTurns:
+class PackedQuestions:
     """Rows of shared images with their turns, padded on the right."""
 
     packed: Packed
@@ -55,21 +55,24 @@ class PackedTurns:
     """``[T, 2]``: (row, column) of each turn's last prompt position, in order of the input."""
 
 
-def pack_turns(
-    vlm: Vlm, head: Sequence[int], visual: Sequence[Tensor], turns: Sequence[Sequence[Turn]]
-) -> PackedTurns:
+def pack_questions(
+    vlm: Vlm,
+    head: Sequence[int],
+    visual: Sequence[Tensor],
+    questions: Sequence[Sequence[PackedQuestion]],
+) -> PackedQuestions:
     """Merge ``head``, the image's tokens and all its turns into one row per image.
 
     Args:
         vlm: Gives the embedding table.
         head: Ids before the image, the same in every row.
         visual: Per row ``[n_i, D]``.
-        turns: Per row, its questions and answers.
+        questions: Per row, its questions and answers.
     """
     device = vlm.device
     lengths = [
         len(head) + len(v) + sum(len(t.question) + len(t.answer) for t in row)
-        for v, row in zip(visual, turns, strict=True)
+        for v, row in zip(visual, questions, strict=True)
     ]
     n_rows, size = len(lengths), max(lengths)
     ids = torch.zeros(n_rows, size, dtype=torch.long)
@@ -78,21 +81,21 @@ def pack_turns(
     labels = torch.full((n_rows, size), IGNORE, dtype=torch.long)
     columns = torch.zeros(n_rows, size, dtype=torch.bool)
     last: list[tuple[int, int]] = []
-    for r, (tokens, row) in enumerate(zip(visual, turns, strict=True)):
+    for r, (tokens, row) in enumerate(zip(visual, questions, strict=True)):
         shared = len(head) + len(tokens)
         ids[r, : len(head)] = torch.tensor(head)
         columns[r, len(head) : shared] = True
         block[r, :shared] = 0
         positions[r, :shared] = torch.arange(shared)
         at = shared
-        for number, turn in enumerate(row, start=1):
-            text = [*turn.question, *turn.answer]
+        for number, question in enumerate(row, start=1):
+            text = [*question.question, *question.answer]
             end = at + len(text)
             ids[r, at:end] = torch.tensor(text)
             block[r, at:end] = number
             positions[r, at:end] = torch.arange(shared, shared + len(text))
-            labels[r, at + len(turn.question) : end] = torch.tensor(list(turn.answer))
-            last.append((r, at + len(turn.question) - 1))
+            labels[r, at + len(question.question) : end] = torch.tensor(list(question.answer))
+            last.append((r, at + len(question.question) - 1))
             at = end
     embeds = vlm.llava.get_input_embeddings()(ids.to(device))
     embeds = embeds.masked_scatter(
@@ -105,7 +108,7 @@ def pack_turns(
         columns.to(device),
         labels.to(device),
     )
-    return PackedTurns(packed, torch.tensor(last, device=device))
+    return PackedQuestions(packed, torch.tensor(last, device=device))
 
 
 def _mask_of(block: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from geomag.model.packing import PackedTurns, Turn
+from geomag.model.packing import PackedQuestion, PackedQuestions
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class BatchPart:
 
     visual: Sequence[Tensor]
     """Per row ``[n_i, D]``, or what the projector reads of it (`GeoMag.frozen_visual`)."""
-    turns: Sequence[Sequence[Turn]]
+    turns: Sequence[Sequence[PackedQuestion]]
     """Per row, its questions and answers; they do not see each other."""
 
 
@@ -35,7 +35,7 @@ class TrainingBatch:
 class PartOutput:
     """Of one part of a batch."""
 
-    rows: PackedTurns
+    rows: PackedQuestions
     """The merged rows and where each question ends."""
     logits: Tensor
     """``[A, V]``: of the A answer tokens, in order."""

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlavaModel
 
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.towers import other_features
 
 CLIP = "clip_vision_model"
@@ -23,7 +23,7 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def unit_box(view: View, *, width: int, height: int) -> tuple[float, float, float, float]:
+def unit_box(view: ImageView, *, width: int, height: int) -> tuple[float, float, float, float]:
     """The view's box in [0, 1] of the image."""
     if view.box is None:
         return (0.0, 0.0, 1.0, 1.0)
@@ -31,7 +31,7 @@ def unit_box(view: View, *, width: int, height: int) -> tuple[float, float, floa
     return (box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)
 
 
-def cut(image: Tensor, view: View) -> Tensor:
+def cut(image: Tensor, view: ImageView) -> Tensor:
     """The view's pixels.
 
     Args:

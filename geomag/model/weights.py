@@ -17,7 +17,7 @@ from transformers import LlavaForConditionalGeneration
 from geomag.config.schema import Profile
 from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json, visible, write_json
-from geomag.manifest import local_folder, publish, seal, sealed
+from geomag.manifest import publish, read_manifest, resolve_path, write_manifest
 from geomag.model import towers as _registers_efficientnet  # noqa: F401
 from geomag.model.sam2_parts import (
     HIERA_LARGE,
@@ -61,7 +61,7 @@ def save_base(folder: Path, vlm: Vlm, sam: Sam2Parts) -> str:
         state = {k: v.half().contiguous() for k, v in sam.state_dict().items()}
         save_file(state, out / "encoder" / "sam2.safetensors")
         write_json(out / "encoder" / "config.json", asdict(sam.size))
-        return seal(out, kind="trained")
+        return write_manifest(out, kind="trained")
 
 
 def save_composed(folder: Path, vlm: Vlm, profile: Profile) -> str:
@@ -77,12 +77,12 @@ def save_composed(folder: Path, vlm: Vlm, profile: Profile) -> str:
         vlm.tokenizer.save_pretrained(out / "vlm")
         encoder = profile.encoder.path
         parts = {
-            "encoder": {"path": encoder, "sha256": _weight_digests(local_folder(encoder))},
+            "encoder": {"path": encoder, "sha256": _weight_digests(resolve_path(encoder))},
             "language": {"path": profile.vlm.language, "sha256": profile.vlm.language_sha256},
             "vision": {"path": profile.vlm.vision, "sha256": profile.vlm.vision_sha256},
         }
         write_json(out / "manifest.json", parts)
-        return seal(out, kind="composed")
+        return write_manifest(out, kind="composed")
 
 
 def pin_base(folder: Path, profile: Profile) -> str:
@@ -95,14 +95,14 @@ def pin_base(folder: Path, profile: Profile) -> str:
     with publish(folder) as out:
         parts: dict[str, Any] = {}
         for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
-            parts[name] = {"path": path, "sha256": _weight_digests(local_folder(path))}
+            parts[name] = {"path": path, "sha256": _weight_digests(resolve_path(path))}
         write_json(out / "manifest.json", parts)
-        return seal(out, kind="pinned")
+        return write_manifest(out, kind="pinned")
 
 
 def _check_sizes(profile: Profile) -> None:
     """Hold the VLM's input side against the profile's, by which views are planned."""
-    config = local_folder(profile.vlm.path) / "config.json"
+    config = resolve_path(profile.vlm.path) / "config.json"
     vision = read_json(config).get("vision_config", {}) if config.is_file() else {}
     sides = [("image_size", "vlm.image_px", profile.vlm.image_px)]
     sides.append(("patch_size", "vlm.patch_px", profile.vlm.patch_px))
@@ -126,7 +126,7 @@ def check_pins(folder: Path, profile: Profile) -> None:
     for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
         if name not in manifest:  # a composed VLM lies in the folder itself
             continue
-        pinned, found = manifest[name]["sha256"], _weight_digests(local_folder(path))
+        pinned, found = manifest[name]["sha256"], _weight_digests(resolve_path(path))
         for file in sorted({*pinned, *found}):
             if pinned.get(file) != found.get(file):
                 was, now = (str(d.get(file, "absent"))[:16] for d in (pinned, found))
@@ -137,12 +137,12 @@ def check_pins(folder: Path, profile: Profile) -> None:
 
 def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
     """The frozen VLM and SAM2 of a base folder, in evaluation mode."""
-    kind = sealed(folder)["kind"]
+    kind = read_manifest(folder)["kind"]
     if kind in ("pinned", "composed"):
         check_pins(folder, profile)
-        where = local_folder(profile.vlm.path) if kind == "pinned" else folder / "vlm"
+        where = resolve_path(profile.vlm.path) if kind == "pinned" else folder / "vlm"
         vlm = load_vlm(where, dtype=profile.vlm.dtype)
-        sam = load_sam2(local_folder(profile.encoder.path))
+        sam = load_sam2(resolve_path(profile.encoder.path))
     else:
         vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)
         size = _size_from(read_json(folder / "encoder" / "config.json"))

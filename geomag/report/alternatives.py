@@ -15,7 +15,7 @@ from geomag.report.tables import signed
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class ProtocolVariant:
     """A variant, the headline metric it alters, and whose rule it is."""
 
     variant: str
@@ -23,46 +23,58 @@ class Exhibit:
     rule: str
 
 
-EXHIBITS: dict[Task, tuple[Exhibit, ...]] = {
+EXHIBITS: dict[Task, tuple[ProtocolVariant, ...]] = {
     Task.REFERRING: (
-        Exhibit("480", "mean_iou", "LAVT, RMSIN, FIANet: both masks shrunk to 480 x 480"),
-        Exhibit("480", "precision_at_0.5", "LAVT, RMSIN, FIANet: both masks shrunk to 480 x 480"),
-        Exhibit("lisa", "mean_iou", "LISA, GLaMM: 1e-5 on each union, two empty masks are 1"),
-        Exhibit("strict", "precision_at_0.5", "SegEarth-R1, RSRefSeg2: IoU > 0.5, not >="),
-        Exhibit("both_empty_one", "mean_iou", "Two empty masks count as found"),
+        ProtocolVariant("480", "mean_iou", "LAVT, RMSIN, FIANet: both masks shrunk to 480 x 480"),
+        ProtocolVariant(
+            "480", "precision_at_0.5", "LAVT, RMSIN, FIANet: both masks shrunk to 480 x 480"
+        ),
+        ProtocolVariant(
+            "lisa", "mean_iou", "LISA, GLaMM: 1e-5 on each union, two empty masks are 1"
+        ),
+        ProtocolVariant("strict", "precision_at_0.5", "SegEarth-R1, RSRefSeg2: IoU > 0.5, not >="),
+        ProtocolVariant("both_empty_one", "mean_iou", "Two empty masks count as found"),
     ),
     Task.GCG: (
-        Exhibit("glamm_as_written", "recall", "GLaMM to the letter: an image that fails is lost"),
-        Exhibit("glamm_as_written", "mean_iou", "GLaMM to the letter: two empty masks are NaN"),
-        Exhibit("glamm_no_early_stop", "recall", "One wrong phrase does not end the image"),
-        Exhibit("iou_only", "recall", "Masks alone, whatever the words"),
+        ProtocolVariant(
+            "glamm_as_written", "recall", "GLaMM to the letter: an image that fails is lost"
+        ),
+        ProtocolVariant(
+            "glamm_as_written", "mean_iou", "GLaMM to the letter: two empty masks are NaN"
+        ),
+        ProtocolVariant("glamm_no_early_stop", "recall", "One wrong phrase does not end the image"),
+        ProtocolVariant("iou_only", "recall", "Masks alone, whatever the words"),
     ),
     Task.VQA: (
-        Exhibit("lenient", "average", "One of the two words anywhere in the answer"),
-        Exhibit("micro2", "average", "Question-weighted average (GeoChat, EarthGPT)"),
-        Exhibit("macro3", "average", "Mean of three types (RSGPT, LHRS-Bot)"),
-        Exhibit("micro3", "average", "Question-weighted over three types (EarthDial)"),
+        ProtocolVariant("lenient", "average", "One of the two words anywhere in the answer"),
+        ProtocolVariant("micro2", "average", "Question-weighted average (GeoChat, EarthGPT)"),
+        ProtocolVariant("macro3", "average", "Mean of three types (RSGPT, LHRS-Bot)"),
+        ProtocolVariant("micro3", "average", "Question-weighted over three types (EarthDial)"),
     ),
     Task.ROC: (
-        Exhibit("unique_boxes", "semantic_iou", "Each box once: ROC does not see the expression"),
-        Exhibit("unseen_images", "semantic_iou", "Images that no train or val record shows"),
-        Exhibit("class_mean", "accuracy", "Mean over classes"),
+        ProtocolVariant(
+            "unique_boxes", "semantic_iou", "Each box once: ROC does not see the expression"
+        ),
+        ProtocolVariant(
+            "unseen_images", "semantic_iou", "Images that no train or val record shows"
+        ),
+        ProtocolVariant("class_mean", "accuracy", "Mean over classes"),
     ),
     Task.CAPTION: (
-        Exhibit("no_tokenizer", "bleu_4", "Text split at blanks, punctuation kept"),
-        Exhibit("no_tokenizer", "cider", "Text split at blanks, punctuation kept"),
-        Exhibit("first_reference", "bleu_4", "Against the first of the references only"),
-        Exhibit("first_reference", "cider", "Against the first of the references only"),
+        ProtocolVariant("no_tokenizer", "bleu_4", "Text split at blanks, punctuation kept"),
+        ProtocolVariant("no_tokenizer", "cider", "Text split at blanks, punctuation kept"),
+        ProtocolVariant("first_reference", "bleu_4", "Against the first of the references only"),
+        ProtocolVariant("first_reference", "cider", "Against the first of the references only"),
     ),
     Task.SCENE: (
-        Exhibit("lenient", "accuracy", "Exactly one class name anywhere in the answer"),
-        Exhibit("last_20", "accuracy", "RemoteCLIP: the last fifth of each class"),
-        Exhibit("seeded_30", "accuracy", "GeoChat-Bench's size: 30 % of each class"),
+        ProtocolVariant("lenient", "accuracy", "Exactly one class name anywhere in the answer"),
+        ProtocolVariant("last_20", "accuracy", "RemoteCLIP: the last fifth of each class"),
+        ProtocolVariant("seeded_30", "accuracy", "GeoChat-Bench's size: 30 % of each class"),
     ),
 }
 
 
-def museum(scores: Scores) -> Grid:
+def alternative_protocols(scores: Scores) -> Grid:
     """One row per rule and benchmark: its value, and how far it is from the headline."""
     rows = tuple(row for name, tree in scores.trees.items() for row in _rows(name, tree))
     head = ("Data set", "Metric", "Rule", "Value", "Against ours")
@@ -71,13 +83,15 @@ def museum(scores: Scores) -> Grid:
 
 def _rows(name: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     benchmark = BENCHMARKS[name]
-    exhibits = [*EXHIBITS[benchmark.task]]
-    exhibits += [
-        Exhibit(variant, "average", f"Answers matched as {variant.removeprefix('rule: ')} does")
+    variants = [*EXHIBITS[benchmark.task]]
+    variants += [
+        ProtocolVariant(
+            variant, "average", f"Answers matched as {variant.removeprefix('rule: ')} does"
+        )
         for variant in tree["variants"]
         if variant.startswith("rule: ")
     ]
-    for exhibit in exhibits:
+    for exhibit in variants:
         value = tree["variants"].get(exhibit.variant, {}).get(exhibit.metric)
         ours = tree["metrics"].get(exhibit.metric)
         if value is not None and ours is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from geomag.io import write_json, write_text
 from geomag.report import grid
-from geomag.report.alternatives import museum, weak_spots
+from geomag.report.alternatives import alternative_protocols, weak_spots
 from geomag.report.grid import Grid
 from geomag.report.ours import Cell, Scores
 from geomag.report.page import gallery_section, page, section
@@ -49,13 +49,13 @@ def build_report(scores_dir: Path, out: Path, pictures: Mapping[str, Path] | Non
     cells = tuple(cell for table in tables for cell in our_cells(table, scores))
     ours = {table.number: our_grids(table, scores) for table in tables}
     notes = ([SAMPLE_NOTE] if "sample" in scores.profiles else []) + [READING]
-    rooms = [museum(scores)] if scores.trees else []
-    rooms += weak_spots(scores)
+    alternatives = [alternative_protocols(scores)] if scores.trees else []
+    alternatives += weak_spots(scores)
     every = [g for table in tables for g in (*ours[table.number], *as_printed(table))]
     written = {
         "tables.md": _markdown(tables, ours, notes),
-        "scorers.md": "\n".join(grid.markdown(g) for g in rooms),
-        "index.html": _html(tables, ours, rooms, notes, pictures or {}, out),
+        "scorers.md": "\n".join(grid.markdown(g) for g in alternatives),
+        "index.html": _html(tables, ours, alternatives, notes, pictures or {}, out),
         "tables.csv": "\n".join(grid.csv_text(_captioned(g)) for g in every),
         "tables.tex": "\n".join(grid.latex(g) for g in every),
     }
@@ -87,7 +87,7 @@ def _markdown(
 def _html(
     tables: tuple[PaperTable, ...],
     ours: Mapping[int, list[Grid]],
-    rooms: list[Grid],
+    alternatives: list[Grid],
     notes: list[str],
     pictures: Mapping[str, Path],
     out: Path,
@@ -103,8 +103,8 @@ def _html(
         for table in tables
     ]
     links = {f"Table {table.number}": f"table{table.number}" for table in tables}
-    if rooms:
-        sections.append(section("scorers", "Other rules, and weak spots", rooms, [], []))
+    if alternatives:
+        sections.append(section("scorers", "Other rules, and weak spots", alternatives, [], []))
         links["Scorers"] = "scorers"
     if pictures:
         sections.append(gallery_section(pictures, out))

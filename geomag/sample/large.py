@@ -1,7 +1,7 @@
 """Scenes of 4096 x 2160 pixels with objects of 12 to 40: what no encoder's input resolves.
 
-Not one of the ten benchmarks and no part of ``data/``: `geomag bench 4k` draws it on demand. The
-folder holds JPEG pictures and ``records.jsonl`` of referring expressions, in the form that
+Not one of the ten benchmarks and no part of ``data/``: `geomag experiment 4k` draws it on demand.
+The folder holds JPEG pictures and ``records.jsonl`` of referring expressions, in the form that
 ``geomag predict rrsis_d --data --records`` and ``geomag score`` take.
 """
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from geomag.config import Profile, profile_text
 from geomag.errors import WeightsError
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.versions import path_md5
 
 CODE = Path(__file__).with_name("pyfunc.py")
@@ -30,7 +30,7 @@ def check_parts(models: Path, parts: Mapping[str, str]) -> None:
         WeightsError: Naming the part that is missing, half-written or of another version.
     """
     for part, md5 in parts.items():
-        sealed(models / part)
+        read_manifest(models / part)
         if (found := path_md5(models / part)) != md5:
             raise WeightsError(
                 str(models / part), f"version {found}", f"{md5}, which was judged", "dvc checkout"

@@ -21,11 +21,11 @@ class GeoMagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """
         from geomag.config import load_profile
         from geomag.inference.pipeline import PARTS, Pipeline
-        from geomag.manifest import sealed
+        from geomag.manifest import read_manifest
 
         models = Path(context.artifacts[PARTS[0]]).parent
         for part in PARTS:
-            sealed(models / part, verify=True)
+            read_manifest(models / part, verify=True)
         self._pipeline = Pipeline.load(models, load_profile(context.artifacts["profile"]))
 
     # without annotations: MLflow would take them for a schema, beside the signature that is logged

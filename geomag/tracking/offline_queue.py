@@ -16,28 +16,28 @@ Entry = dict[str, Any]
 """One thing to log: ``op`` names it, the rest are its values; the last ``op`` is ``end``."""
 
 
-class Spool:
+class OfflineQueue:
     """The entries of one run, a folder with ``entries.jsonl`` and the files they point at."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @classmethod
-    def create(cls, root: Path) -> "Spool":
+    def create(cls, root: Path) -> "OfflineQueue":
         """A new, empty spool under the project ``root``; names sort by age."""
         folder = root / "work" / "mlflow-spool" / f"{time.time_ns()}-{os.getpid()}"
         folder.mkdir(parents=True)
         return cls(folder)
 
     @classmethod
-    def all(cls, root: Path) -> "list[Spool]":
+    def all(cls, root: Path) -> "list[OfflineQueue]":
         """Every spool of the project, oldest first."""
         return [cls(folder) for folder in sorted((root / "work" / "mlflow-spool").glob("*-*"))]
 
     @classmethod
-    def waiting(cls, root: Path) -> "list[Spool]":
+    def waiting(cls, root: Path) -> "list[OfflineQueue]":
         """Spools that nobody writes to any more, oldest first."""
-        return [spool for spool in cls.all(root) if spool.is_complete() or spool.is_abandoned()]
+        return [queue for queue in cls.all(root) if queue.is_complete() or queue.is_abandoned()]
 
     def add(self, entry: Entry, content: bytes = b"") -> None:
         """Append one entry, with its file's bytes if it has one, and see it on disk."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from geomag.config import project_root
 from geomag.io import value_digest, write_json
-from geomag.tracking.offline_queue import Entry, Spool
+from geomag.tracking.offline_queue import Entry, OfflineQueue
 from geomag.tracking.store import KEY, Store, TrackerDownError
 from geomag.versions import git_tags
 
@@ -47,7 +47,7 @@ class Run:
         self._root = root
         self._start = start
         self._store: Store | None = None
-        self._spool: Spool | None = None
+        self._spool: OfflineQueue | None = None
         self._logged_step = -1
         try:
             self._store = Store(root)
@@ -108,7 +108,7 @@ class Run:
 
     def _go_offline(self, failure: Exception) -> None:
         self._store = None
-        self._spool = Spool.create(self._root)
+        self._spool = OfflineQueue.create(self._root)
         self._spool.add({**self._start, "run_id": self.id})
         log.warning(
             "MLflow does not answer (%s); this run is written to %s and delivered later",
@@ -188,8 +188,8 @@ def log_scores(
         ADAPTER: model_md5,
         ANSWERS: str(scores.get("protocol", {}).get("predictions_sha256", "")),
     }
-    spool = Spool.create(root)
-    spool.add(
+    queue = OfflineQueue.create(root)
+    queue.add(
         {
             "op": "start",
             "stage": "score",
@@ -203,9 +203,9 @@ def log_scores(
         if isinstance(value, (int, float))
     }
     entry = {"op": "scores", "values": metrics, "dataset": benchmark, "md5": dataset_md5}
-    spool.add({**entry, "model_md5": model_md5, "time": _now_ms()})
-    spool.add({"op": "file", "name": "scores.json"}, json.dumps(dict(scores), indent=1).encode())
-    spool.add({"op": "end", "status": "FINISHED"})
+    queue.add({**entry, "model_md5": model_md5, "time": _now_ms()})
+    queue.add({"op": "file", "name": "scores.json"}, json.dumps(dict(scores), indent=1).encode())
+    queue.add({"op": "end", "status": "FINISHED"})
 
 
 def close_runs(dagster_run_id: str, *, root: Path | None = None) -> int:
@@ -224,16 +224,16 @@ def sync(root: Path | None = None) -> int:
     another process is delivering, that one does it.
     """
     root = root or project_root()
-    if not (spools := Spool.waiting(root)):
+    if not (spools := OfflineQueue.waiting(root)):
         return 0
     delivered = 0
     with (root / "work" / "mlflow-spool" / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             store = Store(root)
-            for spool in spools:
-                store.deliver(spool)
-                spool.remove()
+            for queue in spools:
+                store.deliver(queue)
+                queue.remove()
                 delivered += 1
         except BlockingIOError:
             return 0

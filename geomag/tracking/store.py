@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from geomag.errors import ToolError
 from geomag.tracking.database import SQLITE, holders, make_store, tracking_uri
 from geomag.tracking.entries import WRITERS, logged_model
-from geomag.tracking.offline_queue import Entry, Spool, is_alive
+from geomag.tracking.offline_queue import Entry, OfflineQueue, is_alive
 
 T = TypeVar("T")
 
@@ -74,19 +74,19 @@ class Store:
         """Log one entry, as its ``op`` says."""
         self._insist(lambda: WRITERS[entry["op"]](self._client, run_id, entry, content))
 
-    def deliver(self, spool: Spool) -> None:
+    def deliver(self, queue: OfflineQueue) -> None:
         """Log all entries of a spool; after a failure half-way it may be done again.
 
         The run of a process that was killed ends as ``KILLED``.
         """
         run_id = ""
-        for entry, content in spool.entries():
+        for entry, content in queue.entries():
             if entry["op"] == "start":
-                tags = {**entry["tags"], DELIVERY: spool.folder.name}
+                tags = {**entry["tags"], DELIVERY: queue.folder.name}
                 run_id, _ = self.start({**entry, "tags": tags})
             else:
                 self.apply(run_id, entry, content)
-        if run_id and not spool.is_complete():
+        if run_id and not queue.is_complete():
             self.apply(run_id, {"op": "end", "status": "KILLED"})
 
     def close(self, dagster_run_id: str) -> int:

@@ -14,7 +14,7 @@ from geomag.geometry import PixelBox
 from geomag.inference.probing import window_rule
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, windows
-from geomag.model.model_input import Look, Looks
+from geomag.model.model_input import ModelInput, ModelInputs
 from geomag.seeds import generator
 
 
@@ -36,14 +36,14 @@ def with_budget(profile: Profile, record: Record) -> Profile:
     return replace(profile, magcrop=replace(profile.magcrop, budget=chosen))
 
 
-def record_looks(
+def record_inputs(
     records: Sequence[Record],
     *,
     root: Path,
     heat: Mapping[str, Heat],
     granularity: Granularity | None,
     profile: Profile,
-) -> Iterator[Look]:
+) -> Iterator[ModelInput]:
     """A look per training record, in order; an image in a row of records is read once.
 
     Records in a row that see the same of their image share the object.
@@ -55,11 +55,11 @@ def record_looks(
         granularity: G of all of them; None for the plain arm.
         profile: View, windows, sides.
     """
-    last: tuple[str, RgbImage, Looks] | None = None
+    last: tuple[str, RgbImage, ModelInputs] | None = None
     for record in records:
         if last is None or last[0] != record.image:
             image = read_rgb(root / record.image)
-            last = (record.image, image, Looks(with_budget(profile, record)))
-        _, image, looks = last
+            last = (record.image, image, ModelInputs(with_budget(profile, record)))
+        _, image, model_inputs = last
         found = None if granularity is None else heat.get(record.id)
-        yield looks.of(image, granularity, record_boxes(record, found, profile), found)
+        yield model_inputs.of(image, granularity, record_boxes(record, found, profile), found)

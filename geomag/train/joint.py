@@ -14,7 +14,7 @@ from torch import Tensor
 from geomag.config.schema import TrainConfig
 from geomag.data.benchmarks import Task
 from geomag.model.geomag import GeoMag
-from geomag.model.packing import Turn, TurnIds
+from geomag.model.packing import PackedQuestion, QuestionIds
 from geomag.model.training_pass import BatchPart, PartOutput, TrainingBatch, TrainingOutput
 from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
@@ -35,7 +35,7 @@ class JointTraining:
         self._model = model
         self._config = config
         self._seg_ids = model.seg_ids
-        self._ids = TurnIds(model.vlm)
+        self._ids = QuestionIds(model.vlm)
         self._mixture = Mixture(samples, config, model.profile.prompt, n_seg=len(self._seg_ids))
 
     def parameters(self) -> dict[str, Tensor]:
@@ -82,7 +82,7 @@ class JointTraining:
     def _batch(self, parts: Sequence[Sequence[Drawn]]) -> TrainingBatch:
         """The network's input: each row's image once, and the features of each target's image."""
         rows = [
-            BatchPart([d.sample.visual for d in part], [self._turns(d) for d in part])
+            BatchPart([d.sample.visual for d in part], [self._questions(d) for d in part])
             for part in parts
         ]
         device = self._model.vlm.device
@@ -97,7 +97,9 @@ class JointTraining:
 
     def _counts(self, update: Sequence[Drawn]) -> "_Counts":
         """What an update's means are taken over, known before anything is computed."""
-        lengths = [[len(turn.answer) for turn in self._turns(drawn)] for drawn in update]
+        lengths = [
+            [len(question.answer) for question in self._questions(drawn)] for drawn in update
+        ]
         by_kind = {"row": len(lengths), "answer": sum(map(len, lengths))}
         by_kind["token"] = sum(map(sum, lengths))
         points = torch.cat([drawn.sample.points for drawn in update])
@@ -108,11 +110,13 @@ class JointTraining:
             aligned=sum(_n_in_sight(drawn) for drawn in update),
         )
 
-    def _turns(self, drawn: Drawn) -> list[Turn]:
-        return [self._ids.turn(one.prompt, one.answer) for one in drawn.asked]
+    def _questions(self, drawn: Drawn) -> list[PackedQuestion]:
+        return [self._ids.question(one.prompt, one.answer) for one in drawn.asked]
 
     def _length(self, drawn: Drawn) -> int:
-        asked = sum(len(turn.question) + len(turn.answer) for turn in self._turns(drawn))
+        asked = sum(
+            len(question.question) + len(question.answer) for question in self._questions(drawn)
+        )
         return len(self._ids.head) + len(drawn.sample.visual) + asked
 
     def _mask_losses(

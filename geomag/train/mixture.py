@@ -53,7 +53,7 @@ class Mixture:
         self._weights = weights / weights.sum()
 
     def rows(self, update: int, size: int) -> list[Drawn]:
-        """Looks drawn by task shares, each with at most ``train.turns`` of its questions."""
+        """Looks drawn by task shares, each with at most ``train.questions`` of its questions."""
         rng = generator(self._config.seed, "joint", update)
         drawn = []
         for name in rng.choice(self._names, size, p=self._weights):
@@ -69,7 +69,7 @@ class Mixture:
             for index, record in enumerate(sample.records)
             for choice in range(max(1, len(record.answers)))
         ]
-        chosen = rng.permutation(len(open_ones))[: self._config.turns]
+        chosen = rng.permutation(len(open_ones))[: self._config.questions]
         return tuple(self._one(sample, open_ones[i], rng) for i in chosen)
 
     def _one(self, sample: Sample, place: tuple[int, int], rng: np.random.Generator) -> Asked:

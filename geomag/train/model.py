@@ -22,13 +22,13 @@ from geomag.data.selection import looks_through_eq4, training_records
 from geomag.inference.probing import heat_facts
 from geomag.io import file_digest, value_digest
 from geomag.magcrop.crops import Heat, HeatStore
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.assemble import save_trained, untrained
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
 from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint
-from geomag.train.inputs import record_looks
+from geomag.train.inputs import record_inputs
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.samples import Sample, Seen, asked_together, prepare
@@ -117,7 +117,7 @@ def identity(profile: Profile, root: Path, code: Mapping[str, str]) -> dict[str,
     ]
     return {
         "settings": profile_digest(profile),
-        "base": sealed(artifacts / "models" / "base")["digest"],
+        "base": read_manifest(artifacts / "models" / "base")["digest"],
         "data": value_digest([path_md5(data / name) for name in names]),
         "records": value_digest(records),
         "heatmaps": value_digest(maps),
@@ -200,7 +200,7 @@ def training_looks(
     level, root = benchmark.granularity, data / benchmark.name
     whole = zip(
         records,
-        record_looks(records, root=root, heat={}, granularity=None, profile=profile),
+        record_inputs(records, root=root, heat={}, granularity=None, profile=profile),
         strict=True,
     )
     if profile.train.arm == "plain" or benchmark.task is Task.GCG:
@@ -211,6 +211,6 @@ def training_looks(
         return asked_together(chain(whole, drawn))
     if is_drawn and not looks_through_eq4(profile):
         return asked_together(whole)
-    looks = record_looks(records, root=root, heat=heat, granularity=level, profile=profile)
-    found = zip(records, looks, strict=True)
+    model_inputs = record_inputs(records, root=root, heat=heat, granularity=level, profile=profile)
+    found = zip(records, model_inputs, strict=True)
     return asked_together(chain(whole, found) if is_drawn else found)

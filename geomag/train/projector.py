@@ -23,9 +23,9 @@ from geomag.data.prompts import EVALUATION
 from geomag.data.records import Record, read_records
 from geomag.errors import AnnotationError
 from geomag.io import file_digest, value_digest
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.compose import compose
-from geomag.model.packing import Turn, TurnIds, pack_turns
+from geomag.model.packing import PackedQuestion, QuestionIds, pack_questions
 from geomag.model.vision import cut, tower_features
 from geomag.model.vlm import Vlm
 from geomag.model.weights import device_of, save_composed
@@ -53,7 +53,7 @@ class ProjectorPretraining:
 
     def __init__(self, vlm: Vlm, images: Sequence[Captioned], *, seed: int) -> None:
         self._vlm, self._images, self._seed = vlm, images, seed
-        self._ids = TurnIds(vlm)
+        self._ids = QuestionIds(vlm)
 
     @property
     def device(self) -> torch.device:
@@ -80,22 +80,22 @@ class ProjectorPretraining:
     ) -> dict[str, Tensor]:
         """Cross-entropy of all captions, the mean over the update's tokens."""
         vlm = self._vlm
-        together = pack_turns(
+        together = pack_questions(
             vlm,
             self._ids.head,
             [vlm.project(one.features.to(vlm.device).float()) for one in samples],
-            [self._turns(one) for one in samples],
+            [self._questions(one) for one in samples],
         )
         states = vlm.states(together.packed)
         mean = answer_loss(vlm.answer_logits(states, together.packed), together.packed)
         loss = mean * (self._n_tokens(samples) / self._n_tokens(update))
         return {"total": loss, "ce": loss}
 
-    def _turns(self, one: Captioned) -> list[Turn]:
-        return [self._ids.turn(EVALUATION[Task.CAPTION], text) for text in one.captions]
+    def _questions(self, one: Captioned) -> list[PackedQuestion]:
+        return [self._ids.question(EVALUATION[Task.CAPTION], text) for text in one.captions]
 
     def _n_tokens(self, images: Sequence[Captioned]) -> int:
-        return sum(len(turn.answer) for one in images for turn in self._turns(one))
+        return sum(len(question.answer) for one in images for question in self._questions(one))
 
 
 def caption_records(artifacts: Path, profile: Profile) -> dict[str, list[Record]]:
@@ -116,7 +116,9 @@ def captioned(vlm: Vlm, records: Sequence[Record], root: Path, side_px: int) -> 
     for start in range(0, len(records), ENCODE_AT_ONCE):
         part = records[start : start + ENCODE_AT_ONCE]
         images = [torch.from_numpy(np.asarray(read_rgb(root / r.image))) for r in part]
-        pixels = torch.stack([cut(image, View(None, side_px)) for image in images]).to(vlm.device)
+        pixels = torch.stack([cut(image, ImageView(None, side_px)) for image in images]).to(
+            vlm.device
+        )
         boxes = whole.expand(len(part), -1).to(vlm.device)
         features = tower_features(vlm.llava.model, pixels, boxes).half().cpu()
         seen += [Captioned(f.clone(), r.answers) for f, r in zip(features, part, strict=True)]

@@ -13,9 +13,9 @@ from torch import Tensor
 from geomag.data.benchmarks import Task
 from geomag.data.records import Record
 from geomag.geometry import box_mask, decode_mask
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.geomag import GeoMag
-from geomag.model.model_input import Look
+from geomag.model.model_input import ModelInput
 from geomag.model.vision import merge, unit_box
 from geomag.train.alignment import cell_targets
 
@@ -47,23 +47,23 @@ class Sample:
         return self.records[0].task
 
 
-Seen = tuple[tuple[Record, ...], Look]
+Seen = tuple[tuple[Record, ...], ModelInput]
 """Records and how they are all seen."""
 
 
-def asked_together(seen: Iterable[tuple[Record, Look]]) -> Iterator[Seen]:
+def asked_together(seen: Iterable[tuple[Record, ModelInput]]) -> Iterator[Seen]:
     """Records in a row of one image, those that share their look as one.
 
-    The look is one object (`geomag.model.model_input.Looks`), not one that is alike: stitched
+    The look is one object (`geomag.model.model_input.ModelInputs`), not one that is alike: stitched
     images of two windows differ in nothing but their pixels. A record with masks stays alone.
     """
     for _, of_image in groupby(seen, key=lambda pair: pair[0].image):
-        groups: dict[tuple[Look, str | None], list[Record]] = {}
-        for record, look in of_image:
+        groups: dict[tuple[ModelInput, str | None], list[Record]] = {}
+        for record, model_input in of_image:
             alone = record.id if record.masks else None
-            groups.setdefault((look, alone), []).append(record)
-        for (look, _alone), records in groups.items():
-            yield tuple(records), look
+            groups.setdefault((model_input, alone), []).append(record)
+        for (model_input, _alone), records in groups.items():
+            yield tuple(records), model_input
 
 
 def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:
@@ -75,22 +75,22 @@ def prepare(model: GeoMag, seen: Iterable[Seen]) -> Iterator[Sample]:
     """
     groups = iter(seen)
     while part := list(islice(groups, AT_ONCE)):
-        visual = model.frozen_visual([look for _, look in part])
+        visual = model.frozen_visual([model_input for _, model_input in part])
         drawn = [i for i, (records, _) in enumerate(part) if records[0].masks]
         levels = [f.cpu() for f in model.features([part[i][1] for i in drawn])] if drawn else []
         place = {index: number for number, index in enumerate(drawn)}
-        for index, ((records, look), tokens) in enumerate(zip(part, visual, strict=True)):
+        for index, ((records, model_input), tokens) in enumerate(zip(part, visual, strict=True)):
             # cloned: a view would carry its batch along to wherever the sample is sent
             features = (
                 tuple(level[place[index]].clone() for level in levels) if index in place else ()
             )
-            yield _sample(model, records, look, tokens.cpu(), features)
+            yield _sample(model, records, model_input, tokens.cpu(), features)
 
 
 def _sample(
     model: GeoMag,
     records: tuple[Record, ...],
-    look: Look,
+    model_input: ModelInput,
     visual: Tensor,
     features: tuple[Tensor, ...],
 ) -> Sample:
@@ -98,12 +98,14 @@ def _sample(
     side = model.sam.size.image_px // 2
     first = records[0]
     masks = [decode_mask(rle) for rle in first.masks]
-    truth = [_in_encoder_frame(mask, look, side) for mask in masks]
+    truth = [_in_encoder_frame(mask, model_input, side) for mask in masks]
     size = {"width": first.width, "height": first.height}
     if first.task is Task.ROC:
         masks = [box_mask(record.boxes[0], **size) for record in records]
     cells = [
-        np.concatenate([token_targets(mask, view, patch_px=patch, **size) for view in look.views])
+        np.concatenate(
+            [token_targets(mask, view, patch_px=patch, **size) for view in model_input.views]
+        )
         for mask in masks
     ]
     return Sample(
@@ -117,7 +119,7 @@ def _sample(
 
 
 def token_targets(
-    mask: NDArray[np.bool_], view: View, *, width: int, height: int, patch_px: int
+    mask: NDArray[np.bool_], view: ImageView, *, width: int, height: int, patch_px: int
 ) -> NDArray[np.float32]:
     """`cell_targets` of a view's tokens, in their order; a merged token has its cells' mean."""
     box = unit_box(view, width=width, height=height)
@@ -135,9 +137,11 @@ def _point_inside(truth: NDArray[np.float32]) -> tuple[float, float]:
     return (2.0 * float(columns[best]) + 0.5, 2.0 * float(rows[best]) + 0.5)
 
 
-def _in_encoder_frame(mask: NDArray[np.bool_], look: Look, side: int) -> NDArray[np.float32]:
-    if look.encoder_box is not None:
-        x0, y0, x1, y1 = look.encoder_box.as_ints()
+def _in_encoder_frame(
+    mask: NDArray[np.bool_], model_input: ModelInput, side: int
+) -> NDArray[np.float32]:
+    if model_input.encoder_box is not None:
+        x0, y0, x1, y1 = model_input.encoder_box.as_ints()
         mask = mask[y0:y1, x0:x1]
     resized = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(resized, dtype=np.float32)

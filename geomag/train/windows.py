@@ -18,7 +18,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox, box_of_mask, decode_mask, union_of
 from geomag.magcrop.window import grow_box
 from geomag.model.large import settings_for
-from geomag.model.model_input import Look, magcrop_look
+from geomag.model.model_input import ModelInput, magcrop_input
 from geomag.seeds import generator
 from geomag.train.inputs import with_budget
 
@@ -35,7 +35,7 @@ TRIES = 20
 
 def drawn_looks(
     records: Sequence[Record], *, root: Path, granularity: Granularity, profile: Profile
-) -> Iterator[tuple[Record, Look]]:
+) -> Iterator[tuple[Record, ModelInput]]:
     """Records through a window around their target; those that cannot have one are left out."""
     for record in records:
         rng = generator(profile.train.seed, "drawn window", record.benchmark, record.id)
@@ -43,7 +43,7 @@ def drawn_looks(
         if boxes:
             image = read_rgb(root / record.image)
             settings = settings_for(image, with_budget(profile, record))
-            yield record, magcrop_look(image, granularity, boxes, settings)
+            yield record, magcrop_input(image, granularity, boxes, settings)
 
 
 def drawn_windows(

@@ -15,7 +15,7 @@ from geomag.experiments.windows import with_settings
 from geomag.inference.pipeline import Pipeline, Question
 from geomag.inference.prompt import read_prompt
 from geomag.magcrop.mask_window import mask_window
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
 from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, grey, write_tif
@@ -63,7 +63,7 @@ def test_ask_answers_and_writes_everything_beside_the_image(command, project, tm
     answer = json.loads((folder / "answer.json").read_text())
     models = project[0] / "artifacts" / "models"
     parts = ("base", "granularity", "adapter", "decoder")
-    assert answer["model"] == {part: sealed(models / part)["digest"] for part in parts}
+    assert answer["model"] == {part: read_manifest(models / part)["digest"] for part in parts}
     assert answer["granularity"] == "pixel"
     assert {"read", "look", "vision", "language", "masks"} == set(answer["seconds"])
     assert answer["visual_tokens"] == 16

@@ -4,8 +4,8 @@ import numpy as np
 
 from geomag.ask.pictures import views_picture, with_boxes
 from geomag.geometry import PixelBox
-from geomag.magcrop.views import View
-from geomag.model.model_input import Look
+from geomag.magcrop.views import ImageView
+from geomag.model.model_input import ModelInput
 
 
 def test_boxes_are_half_open():
@@ -20,8 +20,8 @@ def test_boxes_are_half_open():
 def test_views_are_shown_as_they_are_cut_one_beside_the_other():
     image = np.zeros((8, 8, 3), dtype=np.uint8)
     image[4:, 4:] = 200
-    views = (View(None, 8), View(PixelBox(4, 4, 8, 8), 4))
-    shown = views_picture(Look(image, views, image, None), 4, [])
+    views = (ImageView(None, 8), ImageView(PixelBox(4, 4, 8, 8), 4))
+    shown = views_picture(ModelInput(image, views, image, None), 4, [])
     assert shown.shape[1] == 336 + 8 + 336
     assert shown[10, 10].tolist() == [0, 0, 0]
     assert shown[300, 300].tolist() == [200, 200, 200]  # the lower right quarter of the whole

@@ -137,11 +137,11 @@ def test_an_answer_costs_what_the_protocols_table_says(model):
     assert paper == pytest.approx([8.9, 17.6, 26.3], abs=0.05)
     naive = [whole + n * (see[336] + 576 * project + 26.02) for n in (1, 2)]
     assert naive == pytest.approx([35.3, 61.8], abs=0.1)
-    look = see[168] + 144 * project + small_probe
+    model_input = see[168] + 144 * project + small_probe
     ours = [
         see[98] + 49 * project + PREFILL[113],
-        look + see[112] + see[224] + 320 * project + PREFILL[384],
-        2 * look + see[112] + see[84] + see[224] + 356 * project + PREFILL[420],
+        model_input + see[112] + see[224] + 320 * project + PREFILL[384],
+        2 * model_input + see[112] + see[84] + see[224] + 356 * project + PREFILL[420],
     ]
     assert ours == pytest.approx([1.5, 8.0, 11.3], abs=0.05)
     assert 5 * (see[336] + 576 * project) + PREFILL[2944] == pytest.approx(44.7, abs=0.1)

@@ -8,7 +8,7 @@ import yaml
 
 from geomag.data.records import write_records
 from geomag.evaluate.candidate import PARTS
-from geomag.manifest import publish, seal
+from geomag.manifest import publish, write_manifest
 from geomag.versions import path_md5, tree_md5
 from tests.evaluate.score.cases import question
 
@@ -43,7 +43,7 @@ def write_parts(root: Path, weights: str) -> dict[str, str]:
     for part in PARTS:
         with publish(models / part) as out:
             (out / "weights.txt").write_text(f"{part} {weights}")
-            seal(out)
+            write_manifest(out)
     return {part: path_md5(models / part) for part in PARTS}
 
 

@@ -12,7 +12,7 @@ from geomag.data.records import read_records
 from geomag.errors import PredictionError, ToolError, WeightsError
 from geomag.evaluate.candidate import collect, keep, kept
 from geomag.evaluate.champion import Registration, roll_back, run_gate
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.io import read_json
 from geomag.tracking.database import create_tables
 from geomag.tracking.registry import PromotionError, Registry
@@ -48,9 +48,9 @@ def gate(root, **options):
     def records(name):
         return read_records(root / "artifacts" / "records" / name / "records.jsonl")
 
-    tools = Tools(config=ScoreConfig(resamples=200))
+    context = ScoringContext(config=ScoreConfig(resamples=200))
     entry = Registration({"git.commit": "c0ffee"})
-    return run_gate(root, records, tools, entry=entry, **options)
+    return run_gate(root, records, context, entry=entry, **options)
 
 
 def worse(i):

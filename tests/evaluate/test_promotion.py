@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
-from geomag.evaluate.promotion import LEAST_RESAMPLES, judge
+from geomag.evaluate.promotion import LEAST_RESAMPLES, decide_promotion
 from geomag.evaluate.score.compare import ALPHA, Comparison, gaps_of
 from geomag.evaluate.score.context import Evaluation
 from geomag.metrics.bootstrap import Resampling
@@ -45,7 +45,7 @@ def simulated(name: str, rng: np.random.Generator, gain, *, n: int = N) -> Compa
 def outcomes(draws: int, seed: int, gains) -> list[str]:
     rng = np.random.default_rng(seed)
     return [
-        judge([simulated(name, rng, gain) for name, gain in gains.items()]).outcome
+        decide_promotion([simulated(name, rng, gain) for name, gain in gains.items()]).outcome
         for _ in range(draws)
     ]
 
@@ -73,13 +73,13 @@ def test_f35_better_overall_and_worse_on_a_slice_is_never_promoted():
 
 def test_f35_one_benchmark_worse_keeps_the_champion_whatever_the_other_gains():
     rng = np.random.default_rng(4)
-    found = judge([simulated("rrsis_d", rng, 0.1), simulated("refsegrs", rng, -0.05)])
+    found = decide_promotion([simulated("rrsis_d", rng, 0.1), simulated("refsegrs", rng, -0.05)])
     assert found.outcome == "keep"
     assert found.reason.startswith("worse: refsegrs test mean_iou -0.0")
 
 
 def test_f35_a_gain_too_small_for_the_images_is_undecided_and_says_what_it_takes():
-    found = judge([simulated("rrsis_d", np.random.default_rng(5), 0.01, n=60)])
+    found = decide_promotion([simulated("rrsis_d", np.random.default_rng(5), 0.01, n=60)])
     (row,) = found.rows
     assert found.outcome == "undecided"
     assert row.difference > 0
@@ -97,19 +97,24 @@ def test_f35_a_tie_keeps_the_champion():
         gaps=gaps_of(same, same, HOW),
         slices={},
     )
-    assert (judge([tie]).outcome, judge([tie]).reason) == ("keep", "no benchmark is better")
+    assert (decide_promotion([tie]).outcome, decide_promotion([tie]).reason) == (
+        "keep",
+        "no benchmark is better",
+    )
 
 
 def test_a_dozen_images_decide_nothing_however_large_the_gain():
-    found = judge([simulated("rrsis_d", np.random.default_rng(0), 0.5, n=12)])
+    found = decide_promotion([simulated("rrsis_d", np.random.default_rng(0), 0.5, n=12)])
     assert found.outcome == "undecided"
     assert "12 images decide nothing" in found.reason
 
 
 def test_holm_over_benchmarks_asks_more_of_each():
-    alone = judge([simulated("rrsis_d", np.random.default_rng(0), 0.02)]).rows[0]
+    alone = decide_promotion([simulated("rrsis_d", np.random.default_rng(0), 0.02)]).rows[0]
     rng = np.random.default_rng(0)
-    beside = judge([simulated("rrsis_d", rng, 0.02), simulated("refsegrs", rng, 0.0)]).rows[0]
+    beside = decide_promotion(
+        [simulated("rrsis_d", rng, 0.02), simulated("refsegrs", rng, 0.0)]
+    ).rows[0]
     assert beside.p_holm == pytest.approx(2 * alone.p_holm)
 
 

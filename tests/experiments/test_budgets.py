@@ -6,7 +6,7 @@ from PIL import Image
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
-from geomag.experiments.budgets import bench_budgets, budgets
+from geomag.experiments.budgets import budgets, compare_budgets
 from geomag.geometry import encode_mask
 from geomag.model.geomag import Answer
 from tests.model.whole import tiny_geomag
@@ -30,7 +30,7 @@ def result(tmp_path_factory):
         del max_new_tokens
         made = []
         for query in queries:
-            read.append(query.look.n_tokens(14))
+            read.append(query.model_input.n_tokens(14))
             mask = TRUTH.copy()
             mask[20 + min(40, read[-1]) :] = False
             made.append(Answer("[SEG]", (mask,), (), 0, (0.5,)))
@@ -42,7 +42,7 @@ def result(tmp_path_factory):
     size = {"width": 120, "height": 90, "masks": (encode_mask(TRUTH),)}
     records = [Record(**place, **size, id="0", text="The red ship.")]
     lines = []
-    found = bench_budgets(model, folder, records, log=lines.append)
+    found = compare_budgets(model, folder, records, log=lines.append)
     return model, found, read, lines
 
 

@@ -51,7 +51,9 @@ def test_other_records_are_refused(tmp_path):
 
 def test_the_command_prints_a_line_an_arm_and_subset(tmp_path):
     one = run(tmp_path / "1.json", [(0.0, 0.2)] * 4)
-    said = CliRunner().invoke(app, ["bench", "pool", str(one), "--json", str(tmp_path / "p.json")])
+    said = CliRunner().invoke(
+        app, ["experiment", "pool", str(one), "--json", str(tmp_path / "p.json")]
+    )
     assert said.exit_code == 0, said.output
     first, second = said.output.splitlines()
     assert first.startswith(

@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from geomag.cli.main import app
-from geomag.experiments.probe import bench_looking, changes
+from geomag.experiments.probe import changes, compare_probes
 from tests.experiments.test_windows import record
 from tests.model.whole import tiny_geomag
 
@@ -24,7 +24,7 @@ def result(tmp_path_factory):
     records.append(record(6, "0.png"))  # nothing is marked: left out
     model = tiny_geomag(seed=2, magcrop={"min_px": 16}, score={"resamples": 50}).eval()
     lines = []
-    found = bench_looking(model, folder, records, log=lines.append)
+    found = compare_probes(model, folder, records, log=lines.append)
     assert len(lines) == len(found["rows"])
     return found
 
@@ -61,8 +61,8 @@ def test_the_base_model_and_an_untrained_adapter_look_alike(result):
 
 
 def test_a_split_or_a_benchmark_without_windows_is_refused_by_name():
-    said = CliRunner().invoke(app, ["bench", "looking", "rrsis_d", "--split", "train"])
+    said = CliRunner().invoke(app, ["experiment", "probe", "rrsis_d", "--split", "train"])
     assert isinstance(said.exception, Exception)
     assert "val or test" in str(said.exception)
-    said = CliRunner().invoke(app, ["bench", "looking", "aid"])
+    said = CliRunner().invoke(app, ["experiment", "probe", "aid"])
     assert "one that MagCrop crops" in str(said.exception)

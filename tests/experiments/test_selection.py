@@ -6,7 +6,7 @@ from PIL import Image
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
-from geomag.experiments.selection import ALWAYS, RULES, bench_keeping
+from geomag.experiments.selection import ALWAYS, RULES, compare_selections
 from geomag.geometry import encode_mask
 from geomag.model.geomag import Answer
 from tests.model.whole import tiny_geomag
@@ -25,7 +25,9 @@ def knowing_model(ahead: float, *, draws: bool = True):
         del max_new_tokens
         return [
             Answer("[SEG]", (THROUGH,), (), 0, (0.5 + ahead,))
-            if query.look.encoder_box or query.look.views[0].box or len(query.look.views) > 1
+            if query.model_input.encoder_box
+            or query.model_input.views[0].box
+            or len(query.model_input.views) > 1
             else Answer("[SEG]", (PLAIN if draws else PLAIN & False,), (), 0, (0.5,))
             for query in queries
         ]
@@ -41,7 +43,7 @@ def kept(tmp_path, model):
     size = {"width": 120, "height": 90, "masks": (encode_mask(TRUTH),)}
     record = Record(**place, **size, id="0", text="The red ship.")
     lines = []
-    result = bench_keeping(model, tmp_path, [record], log=lines.append)
+    result = compare_selections(model, tmp_path, [record], log=lines.append)
     assert len(lines) == 1 + 1 + len(RULES)
     return result["records"][0]["scores"]
 

@@ -7,13 +7,13 @@ from PIL import Image
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
-from geomag.experiments.large import bench_large, scenes
+from geomag.experiments.large import compare_large, scenes
 from geomag.experiments.windows import (
     NEVER,
     Trial,
     arms,
-    bench_windows,
     calibrate,
+    compare_windows,
     gated,
     score_of,
     summary,
@@ -103,9 +103,12 @@ def test_other_settings_leave_the_model_as_it_is():
     assert (model.profile.magcrop.gate, other.profile.magcrop.gate) == (0.0, 0.5)
     assert other.vlm is model.vlm
     probes = ("attention", "mask", "attention+mask", "oracle", "random")
-    assert [arm.name for arm in arms(model)] == [*probes, *(f"{name}, surer" for name in probes)]
-    assert {arm.model.profile.magcrop.answer for arm in arms(model)[:5]} == {"window"}
-    assert {arm.model.profile.magcrop.answer for arm in arms(model)[5:]} == {"surer"}
+    assert [arm.name for arm in arms(model)] == [
+        *probes,
+        *(f"{name}, confidence" for name in probes),
+    ]
+    assert {arm.model.profile.magcrop.answer_selection for arm in arms(model)[:5]} == {"window"}
+    assert {arm.model.profile.magcrop.answer_selection for arm in arms(model)[5:]} == {"confidence"}
 
 
 def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_path):
@@ -118,7 +121,7 @@ def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_pat
         mask[20:40, 10 + 20 * number : 40 + 20 * number] = True
         records.append(record(number, f"{number}.png", mask))
     lines = []
-    result = bench_windows(model, tmp_path, records[:2], records[2:], log=lines.append)
+    result = compare_windows(model, tmp_path, records[:2], records[2:], log=lines.append)
     rows = result["rows"]
     assert set(rows) == {
         *("attention", "attention, gated", "mask", "mask, gated"),
@@ -136,7 +139,7 @@ def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_pat
         low, high = row["interval"]
         assert low <= row["difference"] <= high
         assert row["difference"] == pytest.approx(row["score"] - row["plain"])
-    assert lines[-1].startswith("random, surer ")
+    assert lines[-1].startswith("random, confidence ")
 
 
 @pytest.mark.integration
@@ -145,7 +148,7 @@ def test_the_4k_set_is_drawn_once_and_every_path_scored_on_it(tmp_path):
     before = (tmp_path / "00000.jpg").stat().st_mtime_ns
     # views of tokens: Eq 2 over 27 megapixels a look is what takes its time
     model = drawing_model(score={"resamples": 50}, magcrop={"view": "tokens"})
-    result = bench_large(model, tmp_path, write_large, seed=3, n_scenes=1, log=lambda _: None)
+    result = compare_large(model, tmp_path, write_large, seed=3, n_scenes=1, log=lambda _: None)
     assert scenes(tmp_path, write_large, seed=3, n_scenes=1) == first
     assert (tmp_path / "00000.jpg").stat().st_mtime_ns == before
     assert list(result["rows"]) == [

@@ -11,7 +11,7 @@ from pathlib import Path
 from geomag.data.benchmarks.registry import read_benchmark
 from geomag.data.records import Split, read_records, write_records
 from geomag.evaluate.candidate import PARTS
-from geomag.manifest import publish, seal
+from geomag.manifest import publish, write_manifest
 
 RECORDS, MODELS = Path("artifacts/records/rrsis_d"), Path("artifacts/models")
 ANSWERS = Path("artifacts/predictions/rrsis_d/magcrop.jsonl")
@@ -59,7 +59,7 @@ def train() -> None:
     for part in PARTS:
         with publish(MODELS / part) as out:
             (out / "n_train").write_text(str(n_train))
-            seal(out)
+            write_manifest(out)
 
 
 def predict() -> None:

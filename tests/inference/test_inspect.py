@@ -12,7 +12,7 @@ from geomag.inference.probes import WindowProposal
 from geomag.inference.prompt import Prompt
 from geomag.magcrop.granularity import GranularityDecision
 from geomag.model.geomag import Answer, Query
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 
 IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
 PIXEL, REGION = Granularity.PIXEL, Granularity.REGION
@@ -35,7 +35,7 @@ class Settings:
 
 def reason(level, proposal, **magcrop):
     pipeline = Settings(**magcrop)
-    query = Query(plain_look(IMAGE, pipeline.profile), "Mark it.", 100, 100)
+    query = Query(plain_input(IMAGE, pipeline.profile), "Mark it.", 100, 100)
     decision = GranularityDecision(level, 0.9)
     return why_whole(
         pipeline,

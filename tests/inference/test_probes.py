@@ -99,8 +99,8 @@ def test_the_mask_probe_asks_plainly_and_looks_around_what_was_drawn():
     (found,) = MaskProbe(model).find([wanted()])
     assert found.boxes == (mask_window(MASK, min_px=16).box,)
     assert found.confidence == 0.8
-    assert asked[0].look.image is IMAGE
-    assert asked[0].look.views[0].box is None
+    assert asked[0].model_input.image is IMAGE
+    assert asked[0].model_input.views[0].box is None
     assert asked[0].prompt == "Mark the ship."
 
 

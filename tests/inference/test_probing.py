@@ -6,7 +6,7 @@ import torch
 from geomag.data.benchmarks import Granularity
 from geomag.inference import probing
 from geomag.inference.probing import Probed, heat_cache, probe_all
-from geomag.manifest import publish, seal
+from geomag.manifest import publish, write_manifest
 from geomag.model.weights import save_base
 from tests.model.tiny import tiny_vlm
 from tests.model.whole import tiny_geomag, tiny_profile
@@ -86,7 +86,7 @@ def test_other_weights_or_another_layer_have_other_keys(tmp_path):
     current = tiny_profile(magcrop={"weights": "current"})
     with publish(folder / "adapter") as out:
         (out / "x").write_text("x")
-        seal(out)
+        write_manifest(out)
     assert heat_cache(tmp_path, folder, current).key(IMAGES[0], "x") != key
     vlm = tiny_vlm()
     with torch.no_grad():

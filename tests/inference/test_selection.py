@@ -7,7 +7,7 @@ from geomag.geometry import PixelBox
 from geomag.inference.probes import WindowProposal
 from geomag.inference.selection import resolve_answers, select_answer
 from geomag.model.geomag import Answer, Query
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)
@@ -66,11 +66,11 @@ def asked_again(**magcrop):
 
 
 def whole(index: int) -> Query:
-    return Query(plain_look(IMAGE, tiny_geomag().profile), f"question {index}", 40, 60)
+    return Query(plain_input(IMAGE, tiny_geomag().profile), f"question {index}", 40, 60)
 
 
 def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_asked_again():
-    model, asked = asked_again(answer="surer")
+    model, asked = asked_again(answer_selection="confidence")
     answers = [drawn(0.5, ~MASK), drawn(0.5), drawn(0.9), SAID, SAID]
     found = [
         WindowProposal(boxes=BOX, confidence=1.0, plain=drawn(0.7)),
@@ -85,7 +85,7 @@ def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_ask
 
 
 def test_the_paper_s_form_trusts_every_window():
-    model, asked = asked_again(answer="window")
+    model, asked = asked_again(answer_selection="window")
     answers = [drawn(0.1)]
     found = [WindowProposal(boxes=BOX, confidence=1.0, plain=drawn(0.9))]
     assert resolve_answers(model, answers, found, whole, max_new_tokens=MOST) == answers

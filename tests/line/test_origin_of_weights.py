@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from tests.line.project import Project
 
 pytestmark = pytest.mark.integration
@@ -16,7 +16,9 @@ LOSS = "geomag/train/losses.py"
 def weights(project: Project) -> dict[str, str]:
     """Digests of what the train stage made, by part."""
     models = project.root / "artifacts" / "models"
-    return {part: sealed(models / part, verify=True)["digest"] for part in ("adapter", "decoder")}
+    return {
+        part: read_manifest(models / part, verify=True)["digest"] for part in ("adapter", "decoder")
+    }
 
 
 def from_scratch(project: Project) -> dict[str, str]:

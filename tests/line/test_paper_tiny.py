@@ -62,8 +62,8 @@ def test_it_has_the_paper_s_switches(line):
     assert profile.adapter == paper.adapter
     assert profile.decoder == paper.decoder
     assert (profile.magcrop.view, profile.magcrop.probe) == ("stitch", "attention")
-    assert (profile.magcrop.answer, profile.encoder.input) == ("window", "adjusted")
-    assert (profile.train.windows, profile.train.turns) == ("probe", 1)
+    assert (profile.magcrop.answer_selection, profile.encoder.input) == ("window", "adjusted")
+    assert (profile.train.windows, profile.train.questions) == ("probe", 1)
     assert (profile.train.ce_mean, profile.vlm.dtype) == (paper.train.ce_mean, "bfloat16")
 
 

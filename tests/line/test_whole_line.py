@@ -14,7 +14,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.records import read_records
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag_dagster.assets import dataset_specs, stage_assets
 from geomag_dagster.automation import dvc_lock_sensor
 from geomag_dagster.dvc import DvcResource
@@ -76,7 +76,7 @@ def test_without_one_picture_exactly_what_reads_its_benchmark_is_out_of_date(cop
     changed = json.loads(copy.dvc("status", "--json"))
     assert changed.keys() == {"data.dvc", *(stage.name for stage in readers)}
     copy.dvc("add", "data")
-    assert look(copy) == {folder}
+    assert model_input(copy) == {folder}
     assert out_of_date(copy) == keys_of(readers)
 
 
@@ -85,7 +85,7 @@ def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
     profile.write_text(profile.read_text().replace("gallery: 2", "gallery: 1"))
     assert out_of_date(copy) == {"report/tables"}
     assert copy.dvc("repro").count("Running stage") == 1
-    assert look(copy) == {"report/tables"}
+    assert model_input(copy) == {"report/tables"}
     assert copy.dagster_versions() == copy.locked_versions()
     assert out_of_date(copy) == set()
     # a benchmark that the shell has run through the line again: its readers know its version
@@ -93,17 +93,17 @@ def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
     note.write_text("first")
     copy.dvc("add", "data")
     copy.dvc("repro", "--single-item", "validate@resisc45", "predict@resisc45-magcrop")
-    look(copy)
+    model_input(copy)
     assert "records/resisc45" not in out_of_date(copy)
     note.write_text("second")
     copy.dvc("add", "data")
-    assert look(copy) == {"data/resisc45"}
+    assert model_input(copy) == {"data/resisc45"}
     assert {"records/resisc45", "predictions/resisc45/magcrop"} <= out_of_date(copy)
 
 
 def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
     models = copy.root / "artifacts" / "models"
-    undisturbed = {part: sealed(models / part)["digest"] for part in ("adapter", "decoder")}
+    undisturbed = {part: read_manifest(models / part)["digest"] for part in ("adapter", "decoder")}
     for part in undisturbed:
         shutil.rmtree(models / part)
     training = copy.start(*TRAIN)
@@ -117,7 +117,7 @@ def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
     assert updates[-1] == "10"
     assert 1 < int(updates[0]) <= 6, "resumed from a checkpoint at or before the kill"
     for part, digest in undisturbed.items():
-        assert sealed(models / part, verify=True)["digest"] == digest
+        assert read_manifest(models / part, verify=True)["digest"] == digest
     assert "train" not in json.loads(copy.dvc("status", "--json"))
 
 
@@ -130,7 +130,7 @@ def test_a_table_cell_comes_out_the_same_in_a_clone_of_its_commit(copy):
     assert "the digits agree\nevery file that was made again is the same to the byte" in said
 
 
-def look(project: Project) -> set[str]:
+def model_input(project: Project) -> set[str]:
     """Let the UI's sensor look at DVC's files; returns the assets whose new versions it reports."""
     sensor = dvc_lock_sensor(project.root, read_stages(project.root))
     with project.instance() as instance:

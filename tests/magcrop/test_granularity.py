@@ -23,7 +23,7 @@ from geomag.magcrop.granularity import (
     save_classifiers,
 )
 from geomag.magcrop.text_encoder import build_text_encoder
-from geomag.manifest import seal
+from geomag.manifest import write_manifest
 
 QUERIES = ["How many ships are there?", "Describe this image in one sentence.", "Mask the dam."]
 
@@ -166,7 +166,7 @@ def test_a_folder_from_before_the_task_head_is_refused_with_the_way_out(tmp_path
     del config["tasks"]
     write_json(folder / "config.json", config)
     (folder / "task.safetensors").unlink()
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(WeightsError, match=r"an earlier version, without tasks.*train granularity"):
         load_classifiers(folder, encoder_digest="abc")
 
@@ -201,7 +201,7 @@ def test_missing_tensors_are_refused(tmp_path):
     state = load_file(folder / "model.safetensors")
     del state["layers.0.bias"]
     save_file(state, folder / "model.safetensors")
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(WeightsError, match=r"layers\.0\.bias"):
         load_classifiers(folder, encoder_digest="abc")
 

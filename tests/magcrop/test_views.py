@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geomag.geometry import PixelBox
-from geomag.magcrop.views import View, plan_views
+from geomag.magcrop.views import ImageView, plan_views
 
 C1, C2 = PixelBox(0, 0, 400, 400), PixelBox(100, 100, 300, 300)
 
@@ -18,9 +18,9 @@ def test_the_protocols_budgets_give_its_sides():
 
 def test_views_of_an_800_px_image_cost_what_the_worked_example_says():
     # sides in whole patches of 14: 800 -> 57, 400 -> 28, 200 -> 14, 100 -> 7, 50 -> 3
-    region = [View(None, 200), View(C1, 400)]
-    pixel = [View(None, 50), View(C1, 100), View(C2, 200)]
-    native = View(None, 800).n_tokens()
+    region = [ImageView(None, 200), ImageView(C1, 400)]
+    pixel = [ImageView(None, 50), ImageView(C1, 100), ImageView(C2, 200)]
+    native = ImageView(None, 800).n_tokens()
     assert [v.n_tokens() for v in region] == [196, 784]
     assert [v.n_tokens() for v in pixel] == [9, 49, 196]
     assert native == 3249

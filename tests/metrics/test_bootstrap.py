@@ -41,10 +41,10 @@ def test_chunks_cover_all_resamples(monkeypatch):
 
 def test_resamples_equal_a_loop_over_drawn_images():
     tally = questions(3, [0.0, 1 / 3, 1.0, 2 / 3])
-    how = Resampling(20, seed=4)
-    fast = resampled({"a": tally.estimator(share("right"))}, 4, how)["a"]
+    resampling = Resampling(20, seed=4)
+    fast = resampled({"a": tally.estimator(share("right"))}, 4, resampling)["a"]
     slow = []
-    for row in np.concatenate(list(weight_chunks(4, how))):
+    for row in np.concatenate(list(weight_chunks(4, resampling))):
         drawn = np.repeat(np.arange(4), row.astype(int))
         slow.append(tally.sums[drawn, 1].sum() / tally.sums[drawn, 0].sum())
     assert fast == pytest.approx(np.array(slow), abs=1e-12)
@@ -132,10 +132,10 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
             right = (rng.random(1500) < accuracies).astype(float)
             tally = Tally.of(images, {"n": np.ones(1500), "right": right})
             both.append({"a": tally.estimator(share("right"))})
-        how = Resampling(400, seed=trial)
-        low, high = intervals(both[0], 150, how)["a"]
+        resampling = Resampling(400, seed=trial)
+        low, high = intervals(both[0], 150, resampling)["a"]
         covered += low <= 6 / 9 <= high
-        gap = differences(*both, 150, how)["a"]
+        gap = differences(*both, 150, resampling)["a"]
         null_covered += gap.low <= 0 <= gap.high
     # 95 % nominal; 500 draws have a spread of 1 point
     assert 0.93 <= covered / 500 <= 0.97

@@ -13,10 +13,10 @@ def tally_of(right, images):
     return Tally.of(images, columns)
 
 
-def compare(a, b, images, how):
+def compare(a, b, images, resampling):
     first, second = tally_of(a, images), tally_of(b, images)
     estimators = [{"acc": t.estimator(share("right"))} for t in (first, second)]
-    return differences(*estimators, len(first.groups), how)["acc"]
+    return differences(*estimators, len(first.groups), resampling)["acc"]
 
 
 def test_the_same_answers_differ_by_nothing():

@@ -4,30 +4,32 @@ import pytest
 import torch
 
 from geomag.data.prompts import with_seg_groups
-from geomag.model.packing import TurnIds
+from geomag.model.packing import QuestionIds
 from geomag.model.training_pass import BatchPart, TrainingBatch
 from tests.model.whole import tiny_geomag
 
 
 def batch(model, answers, *, rows=1):
-    ids = TurnIds(model.vlm)
+    ids = QuestionIds(model.vlm)
     n_seg = len(model.seg_names)
-    turns = [[ids.turn("Mark it.", with_seg_groups(answer, n_seg)) for answer in answers]] * rows
+    questions = [
+        [ids.question("Mark it.", with_seg_groups(answer, n_seg)) for answer in answers]
+    ] * rows
     generator = torch.Generator().manual_seed(0)
     visual = [torch.randn(9, model.vlm.width, generator=generator) for _ in range(rows)]
     n_masks = rows * sum(answer.count("[SEG]") for answer in answers)
     side = model.sam.size.image_px
     seen = model.sam.encode(torch.randn(1, 3, side, side, generator=generator))
     features = [level.expand(n_masks, -1, -1, -1) for level in seen] if n_masks else []
-    return TrainingBatch(ids.head, [BatchPart(visual, turns)], features), turns
+    return TrainingBatch(ids.head, [BatchPart(visual, questions)], features), questions
 
 
 def test_answers_get_logits_and_each_group_a_mask():
     model = tiny_geomag()
-    given, turns = batch(model, ["It is [SEG].", "no", "[SEG] and [SEG]"], rows=2)
+    given, questions = batch(model, ["It is [SEG].", "no", "[SEG] and [SEG]"], rows=2)
     output = model(given)
     (part,) = output.parts
-    tokens = [token for row in turns for turn in row for token in turn.answer]
+    tokens = [token for row in questions for question in row for token in question.answer]
     assert part.logits.shape == (len(tokens), model.vlm.lm_head.weight.shape[0])
     quarter = model.sam.size.image_px // 4
     assert output.mask_logits.shape == (6, quarter, quarter)

@@ -10,7 +10,7 @@ from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.magcrop.crops import windows
 from geomag.model.geomag import Query
 from geomag.model.large import is_large, probed_tiles, settings_for
-from geomag.model.model_input import magcrop_look
+from geomag.model.model_input import magcrop_input
 from tests.model.tiny import tiny_vlm
 from tests.model.whole import tiny_geomag, tiny_profile
 
@@ -81,11 +81,13 @@ def test_half_a_side_gives_a_map_of_a_quarter_of_the_cells():
 def test_a_mask_of_the_window_comes_back_in_its_place():
     model = tiny_geomag(magcrop=LARGE).eval()
     box = PixelBox(120, 60, 180, 120)
-    look = magcrop_look(IMAGE, Granularity.REGION, (box,), settings_for(IMAGE, model.profile))
-    assert np.array_equal(look.encoder_image, IMAGE[60:120, 120:180])
+    model_input = magcrop_input(
+        IMAGE, Granularity.REGION, (box,), settings_for(IMAGE, model.profile)
+    )
+    assert np.array_equal(model_input.encoder_image, IMAGE[60:120, 120:180])
     logits = torch.full((16, 16), -5.0)
     logits[:, 8:] = 5.0
-    mask = model._paste(Query(look, "", 180, 300), logits)
+    mask = model._paste(Query(model_input, "", 180, 300), logits)
     assert mask.shape == (180, 300)
     assert mask[60:120, 150:180].all()
     assert mask.sum() == 60 * 30

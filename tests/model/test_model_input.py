@@ -15,8 +15,8 @@ from geomag.data.records import Record
 from geomag.errors import ConfigError
 from geomag.geometry import PixelBox
 from geomag.magcrop.crops import Heat
-from geomag.magcrop.views import View, pruned
-from geomag.model.model_input import magcrop_look, plain_look
+from geomag.magcrop.views import ImageView, pruned
+from geomag.model.model_input import magcrop_input, plain_input
 from geomag.model.vision import merge, visual_tokens
 from geomag.train.inputs import with_budget
 from geomag.train.samples import token_targets
@@ -40,23 +40,25 @@ def profile(**magcrop):
 )
 def test_no_look_exceeds_its_budget_however_it_gets_there(budget, fewer, level):
     settings = profile(budget=budget, fewer=fewer)
-    seen = magcrop_look(IMAGE, level, LEVELS[level], settings, HEAT)
-    for look in (seen, plain_look(IMAGE, settings)):
-        assert 1 <= look.n_tokens(14) <= min(budget, 144)
+    seen = magcrop_input(IMAGE, level, LEVELS[level], settings, HEAT)
+    for model_input in (seen, plain_input(IMAGE, settings)):
+        assert 1 <= model_input.n_tokens(14) <= min(budget, 144)
 
 
 def test_the_image_level_has_49_tokens_where_it_is_asked_for_and_else_eq_2_s():
-    look = magcrop_look(IMAGE, Granularity.IMAGE, (), profile(image_budget=49))
-    assert look.image is IMAGE
-    assert look.views == (View(None, 98),)
-    assert look.n_tokens(14) == 49
+    model_input = magcrop_input(IMAGE, Granularity.IMAGE, (), profile(image_budget=49))
+    assert model_input.image is IMAGE
+    assert model_input.views == (ImageView(None, 98),)
+    assert model_input.n_tokens(14) == 49
     pooled = profile(image_budget=49, fewer="pooled")
-    assert magcrop_look(IMAGE, Granularity.IMAGE, (), pooled).views == (View(None, 168, pooled=7),)
+    assert magcrop_input(IMAGE, Granularity.IMAGE, (), pooled).views == (
+        ImageView(None, 168, pooled=7),
+    )
     least = profile(image_budget=49, budget=36)
-    assert magcrop_look(IMAGE, Granularity.IMAGE, (), least).n_tokens(14) == 36
-    eq2 = magcrop_look(IMAGE, Granularity.IMAGE, (), profile())
+    assert magcrop_input(IMAGE, Granularity.IMAGE, (), least).n_tokens(14) == 36
+    eq2 = magcrop_input(IMAGE, Granularity.IMAGE, (), profile())
     assert eq2.image.shape == (100, 100, 3)
-    assert eq2.views == (View(None, 168),)
+    assert eq2.views == (ImageView(None, 168),)
 
 
 def test_a_budget_below_a_token_for_each_view_is_refused():
@@ -73,7 +75,7 @@ def test_pruning_keeps_the_hottest_tokens_in_their_order_and_one_for_the_rest():
     view = pruned(heat, budget=4, side_px=56, patch_px=14)
     assert view.kept == (0, 6, 12)
     assert view.n_tokens(14) == 4
-    assert pruned(heat, budget=16, side_px=56, patch_px=14) == View(None, 56)
+    assert pruned(heat, budget=16, side_px=56, patch_px=14) == ImageView(None, 56)
 
 
 def test_a_finer_map_ranks_the_tokens_by_its_means():
@@ -100,7 +102,7 @@ def test_pooled_features_are_averages_before_the_projector():
 
 
 def test_merged_tokens_and_their_targets_stand_in_the_same_order():
-    view = View(None, 56, kept=(1, 6))
+    view = ImageView(None, 56, kept=(1, 6))
     mask = np.zeros((80, 80), dtype=bool)
     mask[20:40, 40:60] = True  # token 6 whole
     targets = token_targets(mask, view, patch_px=14, width=80, height=80)
@@ -115,12 +117,12 @@ def test_the_model_reads_as_many_tokens_as_the_look_says(fewer):
     settings = {"view": "tokens", "budget": 16, "fewer": fewer}
     vlm = {"image_px": 112}
     model = tiny_geomag(magcrop=settings, vlm=vlm, encoder={"input": "crop"}).eval()
-    looks = [
-        plain_look(IMAGE, model.profile),
-        magcrop_look(IMAGE, Granularity.PIXEL, (BOX, INNER), model.profile, HEAT),
+    model_inputs = [
+        plain_input(IMAGE, model.profile),
+        magcrop_input(IMAGE, Granularity.PIXEL, (BOX, INNER), model.profile, HEAT),
     ]
-    for look, tokens in zip(looks, model.visual(looks), strict=True):
-        assert len(tokens) == look.n_tokens(14) <= 16
+    for model_input, tokens in zip(model_inputs, model.visual(model_inputs), strict=True):
+        assert len(tokens) == model_input.n_tokens(14) <= 16
 
 
 def test_every_image_draws_one_of_the_budgets_for_all_its_records():

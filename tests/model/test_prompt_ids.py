@@ -11,8 +11,8 @@ from geomag.data.prompts import frame
 from geomag.data.records import Record
 from geomag.inference.probing import Probed, probe_all
 from geomag.model.geomag import Query
-from geomag.model.model_input import plain_look
-from geomag.model.packing import TurnIds, pack_turns
+from geomag.model.model_input import plain_input
+from geomag.model.packing import QuestionIds, pack_questions
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
 from geomag.train.joint import JointTraining
@@ -62,19 +62,21 @@ def test_a_tiny_tokenizer_adds_nothing():
 
 
 def test_packed_questions_have_one_beginning(vlm):
-    ids = TurnIds(vlm)
-    turns = [ids.turn(prompt, "yes") for prompt in PROMPTS]
-    for prompt, turn in zip(PROMPTS, turns, strict=True):
-        assert [*ids.head, vlm.image_id, *turn.question] == vlm.prompt_ids(prompt)
-        assert turn.answer == [*vlm.ids("yes"), vlm.tokenizer.eos_token_id]
-    embeds = pack_turns(vlm, ids.head, [torch.zeros(4, vlm.width)], [turns]).packed.embeds[0]
+    ids = QuestionIds(vlm)
+    questions = [ids.question(prompt, "yes") for prompt in PROMPTS]
+    for prompt, question in zip(PROMPTS, questions, strict=True):
+        assert [*ids.head, vlm.image_id, *question.question] == vlm.prompt_ids(prompt)
+        assert question.answer == [*vlm.ids("yes"), vlm.tokenizer.eos_token_id]
+    embeds = pack_questions(vlm, ids.head, [torch.zeros(4, vlm.width)], [questions]).packed.embeds[
+        0
+    ]
     assert is_beginning(vlm, embeds).nonzero()[:, 0].tolist() == [0]
 
 
 def test_prediction_probe_and_training_read_the_same_beginning(model):
-    look = plain_look(IMAGE, model.profile)
-    queries = [Query(look, prompt, 60, 80) for prompt in PROMPTS]
-    apart = [Query(plain_look(IMAGE, model.profile), prompt, 60, 80) for prompt in PROMPTS]
+    model_input = plain_input(IMAGE, model.profile)
+    queries = [Query(model_input, prompt, 60, 80) for prompt in PROMPTS]
+    apart = [Query(plain_input(IMAGE, model.profile), prompt, 60, 80) for prompt in PROMPTS]
     for asked in (queries, apart):  # one image's reading shared, and an image each
         with first_readings(model.vlm) as seen:
             model.answer(asked, max_new_tokens=2)
@@ -96,7 +98,7 @@ def test_prediction_probe_and_training_read_the_same_beginning(model):
         text="Is a ship present?",
         answers=("yes",),
     )
-    samples = {"rsvqa_lr": list(prepare(model, [((record,), look)]))}
+    samples = {"rsvqa_lr": list(prepare(model, [((record,), model_input)]))}
     job = JointTraining(model, samples, model.profile.train)
     with first_readings(model.vlm) as seen:
         batch = job.batch(0, 4)

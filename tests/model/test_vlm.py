@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomag.geometry import PixelBox
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.vision import cut, unit_box, visual_tokens
 from tests.model.tiny import noise_image, tiny_vlm
 
@@ -28,8 +28,8 @@ def tokens_of(vlm, image, *views):
 def test_the_whole_image_at_the_native_side_equals_the_stock_tower():
     vlm = tiny_vlm()
     image = noise_image(56, 56)
-    ours = tokens_of(vlm, image, View(None, 56))
-    pixels = cut(image, View(None, 56))[None]
+    ours = tokens_of(vlm, image, ImageView(None, 56))
+    pixels = cut(image, ImageView(None, 56))[None]
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
     stock = vlm.llava.get_image_features((pixels - mean) / std, return_dict=True).pooler_output[0]
@@ -47,20 +47,20 @@ def test_a_crop_takes_the_positions_of_its_place_in_the_image():
     quarter = _positions(table, torch.tensor([[0.5, 0.0, 1.0, 0.5]]), 2)[0]
     grid = table.reshape(4, 4, -1)
     assert torch.allclose(quarter.reshape(2, 2, -1), grid[0:2, 2:4], atol=1e-5)
-    crop = tokens_of(vlm, image, View(PixelBox(28, 0, 56, 28), 28))
+    crop = tokens_of(vlm, image, ImageView(PixelBox(28, 0, 56, 28), 28))
     assert crop.shape == (4, 32)
 
 
 def test_merged_embeddings_give_the_stock_logits():
     vlm = tiny_vlm()
     image = noise_image(56, 56)
-    visual = tokens_of(vlm, image, View(None, 56))
+    visual = tokens_of(vlm, image, ImageView(None, 56))
     packed = vlm.pack([vlm.ids(PROMPT)], [visual])
     ours = vlm.llava.lm_head(vlm.states(packed))[0, -1]
     ids = vlm.ids(PROMPT)
     at = ids.index(vlm.image_id)
     expanded = torch.tensor([ids[:at] + [vlm.image_id] * 16 + ids[at + 1 :]])
-    pixels = cut(image, View(None, 56))[None]
+    pixels = cut(image, ImageView(None, 56))[None]
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
     stock = vlm.llava(
@@ -74,8 +74,8 @@ def test_merged_embeddings_give_the_stock_logits():
 def test_ragged_left_padded_rows_equal_single_rows():
     vlm = tiny_vlm()
     image = noise_image(90, 70)
-    long = tokens_of(vlm, image, View(None, 56), View(PixelBox(10, 10, 50, 50), 28))
-    short = tokens_of(vlm, image, View(None, 28))
+    long = tokens_of(vlm, image, ImageView(None, 56), ImageView(PixelBox(10, 10, 50, 50), 28))
+    short = tokens_of(vlm, image, ImageView(None, 28))
     both = vlm.states(vlm.pack([vlm.ids(PROMPT), vlm.ids(OTHER)], [long, short]))
     first = vlm.states(vlm.pack([vlm.ids(PROMPT)], [long]))
     second = vlm.states(vlm.pack([vlm.ids(OTHER)], [short]))
@@ -86,7 +86,7 @@ def test_ragged_left_padded_rows_equal_single_rows():
 def test_generated_states_equal_teacher_forced_states():
     vlm = tiny_vlm(seed=4)
     image = noise_image(56, 56)
-    visual = tokens_of(vlm, image, View(None, 56))
+    visual = tokens_of(vlm, image, ImageView(None, 56))
     prompts = [vlm.ids(PROMPT), vlm.ids(OTHER)]
     made = vlm.generate(vlm.pack(prompts, [visual, visual[:4]]), max_new_tokens=6)
     for prompt, seen, tokens, states in zip(

@@ -14,7 +14,7 @@ from transformers import (
 from geomag.config import load_profile, override
 from geomag.errors import WeightsError
 from geomag.io import write_json
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from geomag.model.weights import load_base, load_sam2, load_vlm, pin_base, save_base
@@ -116,10 +116,10 @@ def test_base_models_come_back_equal_and_a_changed_file_is_refused(tmp_path, sam
         assert torch.equal(tensor.half().float(), loaded.llava.state_dict()[name]), name
     for name, tensor in sam.state_dict().items():
         assert torch.equal(tensor.half().float(), encoder.state_dict()[name]), name
-    assert sealed(tmp_path / "base", verify=True)["digest"] == digest
+    assert read_manifest(tmp_path / "base", verify=True)["digest"] == digest
     save_file({"x": torch.zeros(1)}, tmp_path / "base" / "encoder" / "sam2.safetensors")
     with pytest.raises(WeightsError, match=r"sam2\.safetensors"):
-        sealed(tmp_path / "base", verify=True)
+        read_manifest(tmp_path / "base", verify=True)
 
 
 def test_a_llava_folder_without_a_tensor_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from tests.model.tiny import tiny_vlm, tiny_vlm_config
 PAPER_FORM = {
     "view": "stitch",
     "probe": "attention",
-    "answer": "window",
+    "answer_selection": "window",
     "large_probe": "tiles",
 }
 """Whatever the profile `sample` does."""
@@ -39,7 +39,7 @@ def tiny_geomag(seed: int = 0, **sections) -> GeoMag:
     return geomag_of(tiny_vlm(seed=seed), seed=seed, **sections)
 
 
-def geomag_of(vlm: Vlm, seed: int = 0, **sections) -> GeoMag:
+def geomag_of(vlm: Vlm, /, seed: int = 0, **sections) -> GeoMag:
     """The same around another language model."""
     profile = tiny_profile(**sections)
     attach_adapter(vlm, profile.adapter)

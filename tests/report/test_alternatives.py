@@ -2,7 +2,7 @@
 
 import json
 
-from geomag.report.alternatives import EXHIBITS, museum, weak_spots
+from geomag.report.alternatives import EXHIBITS, alternative_protocols, weak_spots
 from geomag.report.build import build_report
 from geomag.report.ours import Scores
 
@@ -35,7 +35,7 @@ def scores(tmp_path, **changes):
 
 
 def test_each_rule_has_a_row_with_its_gap(tmp_path):
-    grid = museum(scores(tmp_path))
+    grid = alternative_protocols(scores(tmp_path))
     assert [row[3:] for row in grid.rows] == [
         ("70.00", "+7.50"),
         ("60.00", "−2.50"),

@@ -24,9 +24,9 @@ from geomag.data.records import read_records
 from geomag.errors import GeoMagError, WeightsError
 from geomag.evaluate.candidate import PARTS
 from geomag.evaluate.champion import Registration, roll_back, run_gate
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.geometry import decode_mask
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.assemble import save_trained, untrained
 from geomag.serve.champion import Champion
 from geomag.serve.package import log_package
@@ -77,7 +77,7 @@ def promote(root, profile):
     def package(model_id, parts):
         log_package(model_id, root / "artifacts" / "models", parts, profile)
 
-    tools = Tools(config=ScoreConfig(resamples=200))
+    tools = ScoringContext(config=ScoreConfig(resamples=200))
     return run_gate(root, records, tools, entry=Registration({}, package))
 
 
@@ -92,7 +92,7 @@ def retrain(root, profile):
 
 def test_the_next_request_is_answered_by_whoever_the_alias_names(copy, picture):
     root, profile = copy
-    first_decoder = sealed(root / "artifacts" / "models" / "decoder")["digest"]
+    first_decoder = read_manifest(root / "artifacts" / "models" / "decoder")["digest"]
     champion = Champion(root)
     first = champion.ask(picture, ONE)
     assert (first["version"], first["model"]["decoder"]) == ("1", first_decoder)

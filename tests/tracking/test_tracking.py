@@ -14,7 +14,7 @@ import pytest
 from geomag import tracking
 from geomag.errors import ToolError
 from geomag.tracking.database import create_tables
-from geomag.tracking.offline_queue import Spool
+from geomag.tracking.offline_queue import OfflineQueue
 from geomag.tracking.store import Store, TrackerDownError
 from tests.geomag_dagster.test_supervise import wait_for
 from tests.tracking.conftest import client
@@ -140,11 +140,11 @@ def test_f37_while_mlflow_is_away_nothing_is_lost_and_later_all_is_delivered(roo
     with tracking.run(stage="train", params=SETTINGS, root=root) as run:
         run.log_metrics({"loss": 2.0}, step=0)
         run.log_image(np.zeros((4, 4), np.uint8), "overlay")
-    assert (run.id, len(Spool.waiting(root))) == ("", 1)
+    assert (run.id, len(OfflineQueue.waiting(root))) == ("", 1)
     assert tracking.sync(root) == 0
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert tracking.sync(root) == 1
-    assert Spool.waiting(root) == []
+    assert OfflineQueue.waiting(root) == []
     (stored,) = runs(root, "train")
     assert (stored.info.status, stored.data.metrics) == ("FINISHED", {"loss": 2.0})
     assert stored.data.params["train.steps"] == "40"
@@ -159,7 +159,7 @@ def test_a_tracker_that_fails_half_way_gets_the_rest_later(root):
         store.unlink(missing_ok=True)
         aside.rename(store)
         run.log_metrics({"loss": 0.5}, step=40)
-    assert len(Spool.waiting(root)) == 1
+    assert len(OfflineQueue.waiting(root)) == 1
     tracking.sync(root)
     history = client(root).get_metric_history(run.id, "loss")
     assert [m.value for m in history] == [2.0, 1.0, 0.5]
@@ -178,7 +178,7 @@ def test_what_fails_in_the_middle_of_a_delivery_is_delivered_once(root, monkeypa
     in_the_way.write_text("a file where the artifacts would go")
     for _ in range(2):
         assert tracking.sync(root) == 0
-        assert len(Spool.waiting(root)) == 1
+        assert len(OfflineQueue.waiting(root)) == 1
     in_the_way.unlink()
     assert tracking.sync(root) == 1
     assert tracking.sync(root) == 0
@@ -190,7 +190,7 @@ def test_what_fails_in_the_middle_of_a_delivery_is_delivered_once(root, monkeypa
     assert [m.name for m in client(root).search_logged_models(experiment)] == ["adapter"]
 
 
-def killed_away(root: Path, lines: int) -> Spool:
+def killed_away(root: Path, lines: int) -> OfflineQueue:
     """What a process leaves that is killed while MLflow is away, after so many lines and a half."""
     code = (
         "import os, signal, sys; from pathlib import Path; from geomag import tracking\n"
@@ -202,19 +202,19 @@ def killed_away(root: Path, lines: int) -> Spool:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": AWAY}
     command = [sys.executable, "-c", code, str(root)]
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
-    (spool,) = Spool.all(root)
-    entries = spool.folder / "entries.jsonl"
+    (queue,) = OfflineQueue.all(root)
+    entries = queue.folder / "entries.jsonl"
     kept = entries.read_text().splitlines(keepends=True)
     entries.write_text("".join(kept[:lines]) + kept[lines][:20] if lines < len(kept) else "")
-    return spool
+    return queue
 
 
 @pytest.mark.parametrize(("lines", "losses"), [(2, [2.0]), (1, [])])
 def test_what_a_killed_process_left_is_delivered_as_killed(root, lines, losses):
-    spool = killed_away(root, lines)
-    assert str(spool).endswith(": its process was killed")
+    queue = killed_away(root, lines)
+    assert str(queue).endswith(": its process was killed")
     assert tracking.sync(root) == 1
-    assert Spool.all(root) == []
+    assert OfflineQueue.all(root) == []
     (stored,) = runs(root, "train")
     assert stored.info.status == "KILLED"
     history = client(root).get_metric_history(stored.info.run_id, "loss")
@@ -224,9 +224,9 @@ def test_what_a_killed_process_left_is_delivered_as_killed(root, lines, losses):
 def test_what_a_living_process_writes_is_left_to_it(root, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
     with tracking.run(stage="train", root=root):
-        (spool,) = Spool.all(root)
-        assert str(spool).endswith(": its process is at work")
-        assert Spool.waiting(root) == []
+        (queue,) = OfflineQueue.all(root)
+        assert str(queue).endswith(": its process is at work")
+        assert OfflineQueue.waiting(root) == []
 
 
 def test_runs_sync_says_what_waits_and_delivers_it(root):

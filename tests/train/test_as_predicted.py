@@ -22,7 +22,7 @@ from geomag.io import read_json
 from geomag.magcrop.crops import Heat, first_window, write_heat
 from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifiers
 from geomag.model.model_input import encoder_pixels
-from geomag.model.packing import TurnIds
+from geomag.model.packing import QuestionIds
 from geomag.model.vision import cut
 from geomag.train.mixture import Mixture
 from geomag.train.model import stored_heat, training_looks
@@ -118,7 +118,10 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
     root, profile = project
     artifacts, data = root / "artifacts", root / "data"
     profile = override(
-        profile, magcrop={"view": view}, encoder={"input": shown}, train={"arm": arm, "turns": 9}
+        profile,
+        magcrop={"view": view},
+        encoder={"input": shown},
+        train={"arm": arm, "questions": 9},
     )
     path = artifacts / "records" / benchmark.name / "records.jsonl"
     rows = training_records(benchmark, path, profile.train)
@@ -132,45 +135,50 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
     asked = {row.id: one.query for row, one in zip(rows, prepared, strict=True)}
     model = predictor.pipeline.model
     if benchmark.crops and arm == "magcrop":
-        assert len({id(query.look) for query in asked.values()}) == 4  # two windows an image
+        assert len({id(query.model_input) for query in asked.values()}) == 4  # two windows an image
 
     heat = stored_heat(benchmark, profile, artifacts)
     groups = list(training_looks(benchmark, rows, profile, data=data, heat=heat))
     assert sorted(r.id for records, _ in groups for r in records) == sorted(asked)
-    ids = TurnIds(model.vlm)
-    for sample, (together, look) in zip(prepare(model, groups), groups, strict=True):
+    ids = QuestionIds(model.vlm)
+    for sample, (together, model_input) in zip(prepare(model, groups), groups, strict=True):
         mixture = Mixture({benchmark.name: [sample]}, profile.train, profile.prompt, n_seg=2)
         words = {one.index: one.prompt for row in mixture.rows(0, 1) for one in row.asked}
         for index, record in enumerate(together):
             query = asked[record.id]
-            assert pixels(look, model) == pixels(query.look, model)
-            assert (look.views, look.encoder_box) == (query.look.views, query.look.encoder_box)
-            question = ids.turn(words[index], "").question
+            assert pixels(model_input, model) == pixels(query.model_input, model)
+            assert (model_input.views, model_input.encoder_box) == (
+                query.model_input.views,
+                query.model_input.encoder_box,
+            )
+            question = ids.question(words[index], "").question
             assert [*ids.head, model.vlm.image_id, *question] == model.vlm.prompt_ids(query.prompt)
-            (visual,) = model.visual([query.look])
+            (visual,) = model.visual([query.model_input])
             assert torch.allclose(sample.visual, visual, atol=1e-5)
             assert bool(sample.features) is bool(record.masks)
             if record.masks:
-                for level, seen in zip(sample.features, model.features([query.look]), strict=True):
+                for level, seen in zip(
+                    sample.features, model.features([query.model_input]), strict=True
+                ):
                     assert torch.allclose(level, seen[0], atol=1e-4)
             for rle, truth in zip(record.masks, sample.truth, strict=True):
                 drawn = model._paste(query, 20 * (truth - 0.5))  # where prediction would draw it
-                within = visible(decode_mask(rle), query.look)
+                within = visible(decode_mask(rle), query.model_input)
                 assert (drawn & within).sum() >= 0.85 * (drawn | within).sum()
 
 
-def pixels(look, model):
+def pixels(model_input, model):
     """Digests of what the VLM's tower and SAM2's encoder take in, to the byte."""
-    views = [cut(torch.from_numpy(look.image), view) for view in look.views]
-    encoder = encoder_pixels(look, model.sam.size.image_px)
+    views = [cut(torch.from_numpy(model_input.image), view) for view in model_input.views]
+    encoder = encoder_pixels(model_input, model.sam.size.image_px)
     return [sha256(one.numpy().tobytes()).hexdigest() for one in (*views, encoder)]
 
 
-def visible(mask, look):
+def visible(mask, model_input):
     """The part of a mask that SAM2 sees."""
-    if look.encoder_box is None:
+    if model_input.encoder_box is None:
         return mask
-    x0, y0, x1, y1 = look.encoder_box.as_ints()
+    x0, y0, x1, y1 = model_input.encoder_box.as_ints()
     seen = np.zeros_like(mask)
     seen[y0:y1, x0:x1] = mask[y0:y1, x0:x1]
     return seen

@@ -9,8 +9,8 @@ import torch
 from geomag.data.benchmarks import Granularity, Split, Task
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, encode_mask
-from geomag.magcrop.views import View
-from geomag.model.model_input import Look, Looks, plain_look
+from geomag.magcrop.views import ImageView
+from geomag.model.model_input import ModelInput, ModelInputs, plain_input
 from geomag.train import joint
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
@@ -58,7 +58,7 @@ RECORDS = {
 
 def samples(model):
     return {
-        name: list(prepare(model, [((one,), plain_look(IMAGE, model.profile))]))
+        name: list(prepare(model, [((one,), plain_input(IMAGE, model.profile))]))
         for name, one in RECORDS.items()
     }
 
@@ -95,13 +95,16 @@ def boxes(model):
         record(Task.ROC, id=str(i), boxes=(PixelBox(*box),), answers=(name,))
         for i, (box, name) in enumerate(zip(corners, ("ship", "dam"), strict=True))
     )
-    (sample,) = prepare(model, [(asked, plain_look(IMAGE, model.profile))])
+    (sample,) = prepare(model, [(asked, plain_input(IMAGE, model.profile))])
     return sample
 
 
 def test_questions_of_an_image_that_share_their_look_are_asked_together():
     profile = tiny_geomag().profile
-    whole, smaller = plain_look(IMAGE, profile), Look(IMAGE, (View(None, 32),), IMAGE, None)
+    whole, smaller = (
+        plain_input(IMAGE, profile),
+        ModelInput(IMAGE, (ImageView(None, 32),), IMAGE, None),
+    )
     first, second, third = questions(3)
     masked = replace(RECORDS["rrsis_d"], id="a"), replace(RECORDS["rrsis_d"], id="b")
     other = replace(third, image="y.png")
@@ -115,14 +118,14 @@ def test_questions_of_an_image_that_share_their_look_are_asked_together():
         (masked[0],),
         (masked[1],),
     ]
-    assert [look for _, look in found] == [whole, smaller, smaller, whole, whole]
+    assert [model_input for _, model_input in found] == [whole, smaller, smaller, whole, whole]
 
 
 def test_stitched_images_of_two_windows_are_two_looks():
     profile = tiny_geomag().profile
-    looks = Looks(profile)
+    model_inputs = ModelInputs(profile)
     corner, middle = PixelBox(0, 0, 32, 32), PixelBox(16, 16, 48, 48)
-    of = [looks.of(IMAGE, Granularity.REGION, (box,)) for box in (corner, middle, corner)]
+    of = [model_inputs.of(IMAGE, Granularity.REGION, (box,)) for box in (corner, middle, corner)]
     assert of[0].views == of[1].views
     assert not np.array_equal(of[0].image, of[1].image)
     asked = questions(3)
@@ -132,9 +135,9 @@ def test_stitched_images_of_two_windows_are_two_looks():
 
 def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
     model = tiny_geomag()
-    three = next(iter(prepare(model, [(questions(3), plain_look(IMAGE, model.profile))])))
+    three = next(iter(prepare(model, [(questions(3), plain_input(IMAGE, model.profile))])))
     two = boxes(model)
-    config = replace(model.profile.train, turns=3, ce_mean="answer", alignment=1.0)
+    config = replace(model.profile.train, questions=3, ce_mean="answer", alignment=1.0)
     job = JointTraining(model, {"rsvqa_lr": [three], "dior_rsvg": [two]}, config)
     together = [d for d in job.batch(0, 12) if len(d.asked) in (2, 3)]
     assert {d.sample.task for d in together} == {Task.VQA, Task.ROC}
@@ -148,8 +151,8 @@ def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
 def test_a_row_asks_at_most_so_many_and_every_reference_of_a_caption_is_one():
     model = tiny_geomag()
     caption = record(Task.CAPTION, benchmark="ucm_captions", answers=("a", "b", "c", "d", "e"))
-    (seen,) = prepare(model, [((caption,), plain_look(IMAGE, model.profile))])
-    config = replace(model.profile.train, turns=3)
+    (seen,) = prepare(model, [((caption,), plain_input(IMAGE, model.profile))])
+    config = replace(model.profile.train, questions=3)
     mixture = Mixture({"ucm_captions": [seen]}, config, model.profile.prompt, n_seg=3)
     rows = mixture.rows(0, 40)
     assert all(len({one.answer for one in row.asked}) == 3 for row in rows)
@@ -227,8 +230,8 @@ def test_the_mixture_gives_each_task_its_share():
 
 def test_a_sample_holds_its_own_features_and_not_its_batch_s():
     model = tiny_geomag()
-    look = plain_look(IMAGE, model.profile)
-    pairs = [((replace(RECORDS["rrsis_d"], id=str(i)),), look) for i in range(4)]
+    model_input = plain_input(IMAGE, model.profile)
+    pairs = [((replace(RECORDS["rrsis_d"], id=str(i)),), model_input) for i in range(4)]
     for sample in prepare(model, pairs):
         for level in sample.features:
             assert level.untyped_storage().nbytes() == level.numel() * 4

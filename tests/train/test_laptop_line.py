@@ -17,10 +17,10 @@ from geomag.data.benchmarks import Split, Task, chosen_benchmarks
 from geomag.data.images import read_rgb
 from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record, read_records, write_records
-from geomag.manifest import sealed
+from geomag.manifest import read_manifest
 from geomag.model.assemble import trained
 from geomag.model.geomag import Query
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from geomag.model.weights import load_base
 from geomag.train.model import identity, train_model
 from geomag.train.projector import make_composed_base
@@ -76,7 +76,7 @@ def small(project):
             "patch_px": 8,
         },
         base={"projector_steps": 20, "projector_lr": 1e-2},
-        train={"steps": 100, "lr": 1e-2, "warmup": 5, "turns": 2, "log_every": 10},
+        train={"steps": 100, "lr": 1e-2, "warmup": 5, "questions": 2, "log_every": 10},
         predict={"max_new_tokens": 8},
     )
 
@@ -108,7 +108,7 @@ def said_about(project, profile, split):
     model = trained(project / "artifacts" / "models", profile)
     queries = [
         Query(
-            plain_look(read_rgb(project / "data" / "ucm_captions" / r.image), profile),
+            plain_input(read_rgb(project / "data" / "ucm_captions" / r.image), profile),
             evaluation_prompt(r),
             r.height,
             r.width,
@@ -138,7 +138,7 @@ def test_the_trained_projector_is_saved_with_the_adapter_and_the_base_keeps_its_
     own = vlm.llava.model.multi_modal_projector.linear_1.weight
     assert not torch.equal(saved[name], own)
     assert torch.allclose(saved[name], own, atol=0.1)
-    assert sealed(models / "base")["kind"] == "composed"
+    assert read_manifest(models / "base")["kind"] == "composed"
     manifest = json.loads((models / "base" / "manifest.json").read_text())
     assert manifest["language"]["path"] == str(project / "language")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geomag.config import load_profile
-from geomag.manifest import RELEASED, local_folder
+from geomag.manifest import RELEASED, resolve_path
 from geomag.model.weights import load_base, pin_base
 from geomag.sample.pretrain.sam import PointSegmentation
 from geomag.sample.pretrain.scenes import draw_base_scene
@@ -67,7 +67,7 @@ def test_the_decoder_draws_what_a_click_lies_on(base):
 
 
 def test_the_release_is_whole_and_names_its_files_digests():
-    folder = local_folder(RELEASED)
+    folder = resolve_path(RELEASED)
     named = json.loads((folder / "complete.json").read_text(encoding="utf-8"))["files"]
     found = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

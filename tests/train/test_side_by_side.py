@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from geomag.errors import ImageError
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, Stopped, train
 from geomag.train.mixture import Mixture
@@ -56,7 +56,7 @@ def test_the_joint_training_gives_the_same_bits(tmp_path):
 def test_the_gradient_of_an_update_does_not_depend_on_its_micro_batches(mean, processes):
     """Among twenty rows is one long description with its masks, in one of the micro-batches."""
     model = tiny_geomag()
-    config = replace(model.profile.train, ce_mean=mean, turns=2, alignment=1.0, point=0.5)
+    config = replace(model.profile.train, ce_mean=mean, questions=2, alignment=1.0, point=0.5)
     few = {name: rows for name, rows in samples(model).items() if name != "geopixeld"}
     job = JointTraining(model, few, config)
     described = Mixture({"geopixeld": [description(model)]}, config, model.profile.prompt, n_seg=3)
@@ -83,7 +83,7 @@ def test_the_gradient_of_an_update_does_not_depend_on_its_micro_batches(mean, pr
 def description(model):
     said = "There are <p> two ships </p> [SEG] beside <p> a dam </p> [SEG]. " * 8
     long = replace(RECORDS["geopixeld"], text=said, masks=RECORDS["geopixeld"].masks * 8)
-    (sample,) = prepare(model, [((long,), plain_look(IMAGE, model.profile))])
+    (sample,) = prepare(model, [((long,), plain_input(IMAGE, model.profile))])
     return sample
 
 

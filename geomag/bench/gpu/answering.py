@@ -11,9 +11,9 @@ from geomag.bench.gpu.clock import fastest
 from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
 from geomag.bench.gpu.sections import Figures
 from geomag.magcrop.compose import RgbImage
-from geomag.magcrop.views import View
+from geomag.magcrop.views import ImageView
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from geomag.model.vision import MEAN, STD, cut
 from geomag.model.vlm import Vlm
 
@@ -73,8 +73,8 @@ def ours(
     model: GeoMag, asked: Sequence[tuple[RgbImage, str]], new_tokens: int, batch: int
 ) -> list[str]:
     """Texts by `GeoMag.answer`: an image's reading is shared within its batch."""
-    looks = {id(image): plain_look(image, model.profile) for image, _ in asked}
-    queries = [Query(looks[id(image)], text, IMAGE_PX, IMAGE_PX) for image, text in asked]
+    model_inputs = {id(image): plain_input(image, model.profile) for image, _ in asked}
+    queries = [Query(model_inputs[id(image)], text, IMAGE_PX, IMAGE_PX) for image, text in asked]
     return [
         answer.text
         for start in range(0, len(queries), batch)
@@ -90,7 +90,7 @@ def plain_loop(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], new_tokens: int)
     std = torch.tensor(STD).view(3, 1, 1)
     texts = []
     for image, text in asked:
-        pixels = (cut(torch.from_numpy(image), View(None, side)) - mean) / std
+        pixels = (cut(torch.from_numpy(image), ImageView(None, side)) - mean) / std
         ids = [
             one
             for word in vlm.prompt_ids(text)

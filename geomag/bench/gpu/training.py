@@ -18,7 +18,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox, Rle, encode_mask
 from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
-from geomag.model.model_input import plain_look
+from geomag.model.model_input import plain_input
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.model import TEXT_TOKENS
@@ -126,7 +126,7 @@ def training_samples(model: GeoMag) -> dict[str, list[Sample]]:
     """Drawn records of every task as the frozen parts see them, by benchmark."""
     found = {}
     for name, records in drawn_records().items():
-        seen = [(r, plain_look(random_image(i), model.profile)) for i, r in enumerate(records)]
+        seen = [(r, plain_input(random_image(i), model.profile)) for i, r in enumerate(records)]
         found[name] = list(prepare(model, asked_together(seen)))
     return found
 

@@ -15,7 +15,7 @@ from geomag.data.prompts import EVALUATION
 from geomag.geometry import PixelBox
 from geomag.inference.probes import AttentionProbe, ProbeRequest
 from geomag.model.geomag import GeoMag, Query
-from geomag.model.model_input import magcrop_look
+from geomag.model.model_input import magcrop_input
 from geomag.model.vlm import Vlm
 
 SURE = 1e4
@@ -52,10 +52,10 @@ def answer_once(
         request = ProbeRequest(image=image, prompt=prompt, probe_prompt=prompt, granularity=level)
         boxes = AttentionProbe(model).find([request])[0].boxes
     marks.append(_now(device))
-    look = magcrop_look(image, level, boxes, model.profile)
+    model_input = magcrop_input(image, level, boxes, model.profile)
     marks.append(_now(device))
     with saying(model.vlm, script):
-        query = Query(look, prompt, IMAGE_PX, IMAGE_PX)
+        query = Query(model_input, prompt, IMAGE_PX, IMAGE_PX)
         (answer,) = model.answer([query], max_new_tokens=len(script))
     marks.append(_now(device))
     seconds = {"probe": marks[1] - marks[0], "view": marks[2] - marks[1], **answer.seconds}

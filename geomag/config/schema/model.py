@@ -133,11 +133,11 @@ class MagCropConfig:
     Eq 4), or that and else Eq 4."""
     mask_gate: float = 0.0
     """A first mask of a lower mean probability is doubtful and gives no window; 0 is off."""
-    answer: Literal["window", "surer"] = "window"
-    """Which answer stands: the one through the window, as the paper, or the surer of that and the
-    plain one."""
+    answer_selection: Literal["window", "confidence"] = "window"
+    """Which answer stands: the one through the window, as the paper, or the one of
+    higher confidence of that and the plain one."""
     answer_margin: float = 0.05
-    """By how much, in mean probability of a mask or of words, the window's must be surer."""
+    """By how much, in mean probability of a mask or of words, the window's must be higher."""
     answer_agreement: float = 0.7
     """Two masks with a higher IoU are of one object: the window's, magnified, stands; 1 is off."""
     probe_px: int = 0

@@ -78,7 +78,7 @@ class TrainConfig:
     gradient_checkpointing: bool = False
     """Keep each decoder layer's input alone and compute the rest again in the backward pass: a
     fraction of the memory for a third more time, the same gradients."""
-    turns: int = 1
+    questions: int = 1
     """Most questions about one look at an image in one row; they do not see each other."""
     bce: float = 2.0
     dice: float = 0.5
@@ -110,7 +110,7 @@ class TrainConfig:
         positive(
             "train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr
         )
-        positive("train", turns=self.turns)
+        positive("train", questions=self.questions)
         token_budget("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
         if self.batch % self.micro_batch:
             raise ValueError(

@@ -20,7 +20,7 @@ from geomag.data.intake.add import Added, add
 from geomag.errors import AnnotationError, GeoMagError, ToolError, UnsafePathError
 from geomag.io import write_text
 
-INBOX = "incoming"
+INTAKE = "incoming"
 NOTE = ".REFUSED.txt"
 _RECEIVED = re.compile(rf"({'|'.join(BENCHMARKS)})-[0-9a-f]{{12}}")
 _BEING_COPIED = re.compile(r"\..+\.\w{6}|.+\.(part|partial|filepart|crdownload|tmp)")
@@ -28,10 +28,10 @@ _BEING_COPIED = re.compile(r"\..+\.\w{6}|.+\.(part|partial|filepart|crdownload|t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
+class IntakeFolder:
     """A drop as it was found at one moment."""
 
-    inbox: Path
+    intake: Path
     name: str
     """Relative to the inbox: ``<benchmark>/<name>``, or ``<benchmark>``."""
     state: str
@@ -42,7 +42,7 @@ class Drop:
     @property
     def path(self) -> Path:
         """The folder, or the stray file."""
-        return self.inbox / self.name
+        return self.intake / self.name
 
     @property
     def benchmark(self) -> str:
@@ -53,7 +53,7 @@ class Drop:
     @property
     def note(self) -> Path:
         """Where it is said why the drop was refused."""
-        return self.inbox / f"{self.name.replace('/', '.')}{NOTE}"
+        return self.intake / f"{self.name.replace('/', '.')}{NOTE}"
 
     @property
     def is_refused(self) -> bool:
@@ -61,24 +61,26 @@ class Drop:
         return self.note.is_file() and self.state in self.note.read_text(encoding="utf-8")
 
 
-def find(root: Path) -> list[Drop]:
+def find(root: Path) -> list[IntakeFolder]:
     """All drops that hold a file now, in the order of their names; reads no file's content."""
-    found = (look(root, name) for name in _names(root))
+    found = (model_input(root, name) for name in _names(root))
     return [drop for drop in found if drop]
 
 
-def look(root: Path, name: str) -> Drop | None:
+def model_input(root: Path, name: str) -> IntakeFolder | None:
     """One drop as it is now; None if it is gone, empty, or changes while we look."""
-    inbox = root / INBOX
+    intake = root / INTAKE
     try:
-        files = {p.relative_to(inbox / name).as_posix(): p.lstat() for p in _entries(inbox / name)}
+        files = {
+            p.relative_to(intake / name).as_posix(): p.lstat() for p in _entries(intake / name)
+        }
     except OSError:
         return None
     if not files:
         return None
     unfinished = [n for n in files if _BEING_COPIED.fullmatch(n.rpartition("/")[2])]
-    return Drop(
-        inbox=inbox,
+    return IntakeFolder(
+        intake=intake,
         name=name,
         state=_digest([(n, s.st_size, s.st_mtime_ns) for n, s in files.items()]),
         unfinished=unfinished[0] if unfinished else "",
@@ -90,8 +92,8 @@ def take(root: Path, name: str, state: str, profile: Profile) -> Added | None:
 
     Args:
         root: Project root.
-        name: `Drop.name`.
-        state: `Drop.state` as it was when the drop was asked for.
+        name: `IntakeFolder.name`.
+        state: `IntakeFolder.state` as it was when the drop was asked for.
         profile: Says which counts bind.
 
     Returns:
@@ -99,9 +101,9 @@ def take(root: Path, name: str, state: str, profile: Profile) -> Added | None:
 
     Raises:
         ToolError: Nothing is wrong with the drop: a stage reads ``data/``, or DVC failed.
-        GeoMagError: Naming the record at fault; the drop stays, with the message in `Drop.note`.
+        GeoMagError: Naming the record at fault; the drop stays, and `IntakeFolder.note` says why.
     """
-    drop = look(root, name)
+    drop = model_input(root, name)
     if drop is None or drop.state != state:
         return None
     try:
@@ -112,7 +114,7 @@ def take(root: Path, name: str, state: str, profile: Profile) -> Added | None:
     except GeoMagError as wrong:
         write_text(
             drop.note,
-            f"{wrong}\n\nChange {INBOX}/{name}, or touch a file of it, and it is looked at again."
+            f"{wrong}\n\nChange {INTAKE}/{name}, or touch a file of it, and it is looked at again."
             f"\n(as of state {state})\n",
         )
         raise
@@ -122,7 +124,7 @@ def take(root: Path, name: str, state: str, profile: Profile) -> Added | None:
 
 
 def _names(root: Path) -> Iterator[str]:
-    for entry in _listed(root / INBOX):
+    for entry in _listed(root / INTAKE):
         name = entry.name
         if _RECEIVED.fullmatch(name) or name.endswith(NOTE):
             continue
@@ -154,12 +156,12 @@ def _entries(path: Path) -> Iterator[Path]:
         yield from _entries(child)
 
 
-def _refuse_misplaced(drop: Drop, root: Path) -> None:
+def _refuse_misplaced(drop: IntakeFolder, root: Path) -> None:
     if not drop.benchmark:
         raise AnnotationError(
             str(drop.path),
             "in no benchmark's folder",
-            f"{INBOX}/BENCHMARK/NAME/, with BENCHMARK one of {', '.join(BENCHMARKS)}",
+            f"{INTAKE}/BENCHMARK/NAME/, with BENCHMARK one of {', '.join(BENCHMARKS)}",
             f"move it there, then remove {drop.note.name}",
         )
     if drop.path.is_symlink():
@@ -178,12 +180,12 @@ def _refuse_misplaced(drop: Drop, root: Path) -> None:
             )
 
 
-def _clear(drop: Drop, root: Path) -> None:
+def _clear(drop: IntakeFolder, root: Path) -> None:
     """Remove what was taken in; what came meanwhile makes the rest a drop of its own."""
     aside = drop.path.with_name(f".{drop.path.name}.taken")
     shutil.rmtree(aside, ignore_errors=True)
     drop.path.rename(aside)
-    now = look(root, aside.relative_to(drop.inbox).as_posix())
+    now = model_input(root, aside.relative_to(drop.intake).as_posix())
     if now is not None and now.state != drop.state:
         aside.rename(drop.path)
         return

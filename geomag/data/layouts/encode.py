@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-Picture = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 """``uint8 [H, W, 3]`` RGB, or ``uint8 [H, W]`` grey."""
 
 JPEG_QUALITY = 92
@@ -31,24 +31,24 @@ _PREDICTOR = 317
 _HORIZONTAL = 2
 
 
-def write_jpeg(path: Path, image: Picture) -> None:
+def write_jpeg(path: Path, image: Pixels) -> None:
     """Write a JPEG of fixed quality, without metadata."""
     _save(path, image, format="JPEG", quality=JPEG_QUALITY)
 
 
-def write_png(path: Path, image: Picture) -> None:
+def write_png(path: Path, image: Pixels) -> None:
     """Write a PNG of fixed compression level, without metadata."""
     _save(path, image, format="PNG", compress_level=PNG_LEVEL)
 
 
-def write_tiff(path: Path, image: Picture) -> None:
+def write_tiff(path: Path, image: Pixels) -> None:
     """Write a TIFF packed by LZW behind a horizontal predictor."""
     info = TiffImagePlugin.ImageFileDirectory_v2()
     info[_PREDICTOR] = _HORIZONTAL
     _save(path, image, format="TIFF", compression="tiff_lzw", tiffinfo=info)
 
 
-def write_packbits_tiff(path: Path, image: Picture) -> None:
+def write_packbits_tiff(path: Path, image: Pixels) -> None:
     """Write a TIFF packed by PackBits, band after band: runs need equal neighbours in a row."""
     import rasterio
 
@@ -97,7 +97,7 @@ def write_pickle(path: Path, value: Any) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def smoothed(image: Picture) -> Picture:
+def smoothed(image: Pixels) -> Pixels:
     """The picture without its grain, which hardly packs: the whole sample shrinks to a third.
 
     A median of 5 x 5 replaces only what differs from it by less than an edge does, so objects
@@ -110,17 +110,17 @@ def smoothed(image: Picture) -> Picture:
     return np.asarray(np.where(is_grain, median, image), dtype=np.uint8)
 
 
-def packable(image: Picture) -> Picture:
+def packable(image: Pixels) -> Pixels:
     """The picture smoothed and at five bits a channel, for files without loss."""
     return smoothed(image) & _FIVE_BITS
 
 
-def resized(image: Picture, *, width: int, height: int) -> Picture:
+def resized(image: Pixels, *, width: int, height: int) -> Pixels:
     """The picture at another size in pixels, bilinear with antialiasing."""
     picture = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _save(path: Path, image: Picture, **options: Any) -> None:
+def _save(path: Path, image: Pixels, **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.ascontiguousarray(image)).save(path, **options)

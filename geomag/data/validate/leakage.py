@@ -32,7 +32,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Picture:
+class SplitPicture:
     """One image of one split."""
 
     benchmark: str
@@ -59,8 +59,8 @@ class Overlap:
 
     kind: str
     """``same_file``, ``alike`` or ``same_source``; the first that holds."""
-    test: Picture
-    train: Picture
+    test: SplitPicture
+    train: SplitPicture
     bits: int | None
     """Bits of 128 in which the hashes differ; None for plain pictures, whose hash says nothing."""
 
@@ -108,15 +108,15 @@ class Audit:
         }
 
 
-def pictures(records: Iterable[Record]) -> Iterator[Picture]:
+def pictures(records: Iterable[Record]) -> Iterator[SplitPicture]:
     """The images of test and train splits, each once per split; validation is not trained on."""
-    seen: set[Picture] = set()
+    seen: set[SplitPicture] = set()
     for record in records:
         benchmark = BENCHMARKS[record.benchmark]
         if record.split in benchmark.test_splits or (
             record.split is Split.TRAIN and benchmark.trains
         ):
-            picture = Picture(record.benchmark, str(record.split), record.image)
+            picture = SplitPicture(record.benchmark, str(record.split), record.image)
             if picture not in seen:
                 seen.add(picture)
                 yield picture
@@ -141,7 +141,7 @@ def audit(
         AnnotationError: If records are missing.
         ImageError: If a picture cannot be read.
     """
-    found: dict[Picture, Fingerprint] = {}
+    found: dict[SplitPicture, Fingerprint] = {}
     for name, file in records.items():
         if not file.is_file():
             raise AnnotationError(
@@ -166,12 +166,12 @@ def audit(
     )
 
 
-def overlaps(found: Mapping[Picture, Fingerprint], most_bits: int) -> list[Overlap]:
+def overlaps(found: Mapping[SplitPicture, Fingerprint], most_bits: int) -> list[Overlap]:
     """Pairs of a test and a training picture that are the same by one of the three tests."""
     ordered = sorted(found)
     train = [p for p in ordered if p.split == Split.TRAIN]
     test = [p for p in ordered if p.split != Split.TRAIN]
-    kinds: dict[tuple[Picture, Picture], str] = {}
+    kinds: dict[tuple[SplitPicture, SplitPicture], str] = {}
     for a, b in _by_key(test, train, lambda p: p.source):
         kinds[a, b] = "same_source"
     for a, b in _alike(found, test, train, most_bits):
@@ -184,9 +184,9 @@ def overlaps(found: Mapping[Picture, Fingerprint], most_bits: int) -> list[Overl
 
 
 def _by_key(
-    test: list[Picture], train: list[Picture], key: Callable[[Picture], str]
-) -> Iterator[tuple[Picture, Picture]]:
-    table: dict[str, list[Picture]] = {}
+    test: list[SplitPicture], train: list[SplitPicture], key: Callable[[SplitPicture], str]
+) -> Iterator[tuple[SplitPicture, SplitPicture]]:
+    table: dict[str, list[SplitPicture]] = {}
     for picture in train:
         table.setdefault(key(picture), []).append(picture)
     for picture in test:
@@ -195,8 +195,11 @@ def _by_key(
 
 
 def _alike(
-    found: Mapping[Picture, Fingerprint], test: list[Picture], train: list[Picture], most_bits: int
-) -> Iterator[tuple[Picture, Picture]]:
+    found: Mapping[SplitPicture, Fingerprint],
+    test: list[SplitPicture],
+    train: list[SplitPicture],
+    most_bits: int,
+) -> Iterator[tuple[SplitPicture, SplitPicture]]:
     sides = [[p for p in side if not found[p].is_plain] for side in (test, train)]
     left, right = (
         np.array([found[p].words for p in side], dtype=np.uint64).reshape(-1, 2) for side in sides

@@ -41,7 +41,7 @@ class Outcome:
         return {k: v for k, v in asdict(self).items() if v not in ("", (), 0) or k == "is_met"}
 
 
-def judge(frame: Any, rules: Sequence[Any]) -> list[Outcome]:
+def run_expectations(frame: Any, rules: Sequence[Any]) -> list[Outcome]:
     """Validate a DataFrame against expectations, in their order; ``ref_id`` names the rows."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

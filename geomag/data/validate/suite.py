@@ -5,7 +5,7 @@ from typing import Any
 
 from geomag.data.benchmarks import Benchmark, Task
 from geomag.data.validate.expected import Expected
-from geomag.data.validate.outcomes import Outcome, Severity, judge
+from geomag.data.validate.outcomes import Outcome, Severity, run_expectations
 from geomag.data.validate.table import has_boxes, has_masks, manifest_columns
 
 BOX_SLACK_PX = 32
@@ -34,7 +34,7 @@ def run_suite(
     columns = gxe.ExpectTableColumnsToMatchSet(
         column_set=names, exact_match=True, severity="critical"
     )
-    outcomes = judge(frame, [columns])
+    outcomes = run_expectations(frame, [columns])
     if any(not outcome.is_met for outcome in outcomes):
         return outcomes
     rules = [
@@ -45,7 +45,7 @@ def run_suite(
         *(_box_rules() if has_boxes(benchmark) else ()),
         *(_mask_rules(sorted(set(frame["split"]))) if has_masks(benchmark) else ()),
     ]
-    return outcomes + judge(frame, rules)
+    return outcomes + run_expectations(frame, rules)
 
 
 def _count_rules(expected: Expected, severity: Severity) -> Iterator[Any]:

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined
 from geomag.metrics.caption import Captions, caption_formulas, caption_tally, sanitise
 
 
-def warm(parts: Sequence[Joined], tools: Tools) -> None:
+def precompute(parts: Sequence[Joined], context: ScoringContext) -> None:
     """Run Java once for all sets of predictions."""
     texts = [text for part in parts for text in part.texts]
     references = [record.answers for part in parts for record in part.records]
-    tools.meteor(tools.captions(texts, references))
+    context.meteor(context.captions(texts, references))
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """Corpus scores; a missing prediction is an empty sentence, never left out."""
     texts = joined.texts
-    captions = tools.captions(texts, [record.answers for record in joined.records])
-    meteor = tools.meteor(captions)
+    captions = context.captions(texts, [record.answers for record in joined.records])
+    meteor = context.meteor(captions)
     names = [record.id for record in joined.records]
     tally = caption_tally(captions, names, meteor)
     table = caption_formulas(with_meteor=meteor is not None)
@@ -53,7 +53,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
             "sanitised": sum(sanitise(text) != " ".join(text.split(" ")).strip() for text in raw),
             "references": sum(len(record.answers) for record in joined.records),
         },
-        protocol={**tools.caption_protocol(), "cider": "raw, document frequency of this split"},
+        protocol={**context.caption_protocol(), "cider": "raw, document frequency of this split"},
         samples=(
             {"id": r.id, "text": t, "tokens": c.hypothesis, "cider": float(cider[r.id])}
             for r, t, c in zip(joined.records, joined.texts, captions, strict=True)

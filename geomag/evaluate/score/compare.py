@@ -12,10 +12,10 @@ from typing import Any
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined, gather, join, read_predictions
 from geomag.evaluate.score.referring import size_name
-from geomag.evaluate.score.run import scorer_of, warmer_of
+from geomag.evaluate.score.run import precompute_of, scorer_of
 from geomag.geometry import mask_area
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.paired import differences, holm
@@ -96,7 +96,7 @@ def compare(
     first: Path,
     second: Path,
     records: Iterable[Record],
-    tools: Tools,
+    context: ScoringContext,
     *,
     split: Split | None = None,
 ) -> Comparison:
@@ -107,7 +107,7 @@ def compare(
         first: Predictions whose advantage is asked for (the challenger).
         second: Predictions to compare with (the champion).
         records: All splits of the benchmark.
-        tools: Settings.
+        context: Settings.
         split: None is the headline test split.
 
     Raises:
@@ -115,7 +115,7 @@ def compare(
     """
     benchmark = BENCHMARKS[name]
     part = split or benchmark.test_splits[0]
-    chosen, tools.facts, known = gather(records, (part,))
+    chosen, context.facts, known = gather(records, (part,))
     if not chosen[part]:
         raise AnnotationError(f"{name}, split {part}", "no records")
     a, b = (
@@ -128,14 +128,14 @@ def compare(
         )
         for p in (first, second)
     )
-    if warm := warmer_of(benchmark):
-        warm([a, b], tools)
-    n_images, gaps = _gaps(benchmark, a, b, tools)
+    if precompute := precompute_of(benchmark):
+        precompute([a, b], context)
+    n_images, gaps = _gaps(benchmark, a, b, context)
     found: dict[str, tuple[int, tuple[MetricGap, ...]]] = {}
     for label, members in _slices(benchmark.task, a.records).items():
         if LEAST <= len(members) < len(a.records):
             pair = [_subset(joined, members) for joined in (a, b)]
-            found[label] = (len(members), _gaps(benchmark, pair[0], pair[1], tools)[1])
+            found[label] = (len(members), _gaps(benchmark, pair[0], pair[1], context)[1])
     return Comparison(
         benchmark=name,
         split=str(part),
@@ -147,17 +147,17 @@ def compare(
 
 
 def _gaps(
-    benchmark: Benchmark, a: Joined, b: Joined, tools: Tools
+    benchmark: Benchmark, a: Joined, b: Joined, context: ScoringContext
 ) -> tuple[int, tuple[MetricGap, ...]]:
     scorer = scorer_of(benchmark)
-    first, second = (scorer(joined, tools, extras=False) for joined in (a, b))
-    how = Resampling(tools.config.resamples, tools.config.seed)
-    return first.n_images, gaps_of(first, second, how)
+    first, second = (scorer(joined, context, extras=False) for joined in (a, b))
+    resampling = Resampling(context.config.resamples, context.config.seed)
+    return first.n_images, gaps_of(first, second, resampling)
 
 
-def gaps_of(first: Evaluation, second: Evaluation, how: Resampling) -> tuple[MetricGap, ...]:
+def gaps_of(first: Evaluation, second: Evaluation, resampling: Resampling) -> tuple[MetricGap, ...]:
     """Each metric of both, of the same images in the same order, with Holm's correction."""
-    found = differences(first.estimators, second.estimators, first.n_images, how)
+    found = differences(first.estimators, second.estimators, first.n_images, resampling)
     adjusted = holm([gap.p_value for gap in found.values()])
     values = first.metrics(), second.metrics()
     return tuple(

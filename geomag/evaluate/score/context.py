@@ -1,6 +1,6 @@
 """What the scorers of one run share: settings, train facts, tokenised captions, text vectors.
 
-Java and the text encoder start slowly, so `Tools` is asked for everything of a run at once
+Java and the text encoder start slowly, so `ScoringContext` is asked for everything of a run at once
 (`warm_*`) and answers from memory afterwards.
 """
 
@@ -52,7 +52,7 @@ def tidied(values: Mapping[str, float | Floats]) -> dict[str, float | None]:
 
 
 @dataclass(slots=True)
-class Tools:
+class ScoringContext:
     """Settings and memory of one scoring run."""
 
     config: ScoreConfig = field(default_factory=ScoreConfig)

@@ -8,7 +8,7 @@ import numpy as np
 
 from geomag.data.grounded import parse_grounding
 from geomag.data.records import Record
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined, Prediction
 from geomag.evaluate.score.vectors import TextVectors
 from geomag.geometry import Rle, mask_area
@@ -55,29 +55,29 @@ def phrases_of(prediction: Prediction) -> list[str]:
     return [" ".join(phrase.split()) for phrase in given]
 
 
-def warm(parts: Sequence[Joined], tools: Tools) -> None:
+def precompute(parts: Sequence[Joined], context: ScoringContext) -> None:
     """Run Java and the encoder once for all sets of predictions."""
     records = [record for part in parts for record in part.records]
     answers = [clean_caption(text) for part in parts for text in part.texts]
-    tools.meteor(tools.captions(answers, [[clean_caption(r.text)] for r in records]))
+    context.meteor(context.captions(answers, [[clean_caption(r.text)] for r in records]))
     phrases = [
         x for part in parts for p in part.predictions if p is not None for x in phrases_of(p)
     ]
     labels = [label for record in records for label in record.phrases]
-    tools.vectors(sorted({*phrases, *labels}), tools.gcg_encoder)
+    context.vectors(sorted({*phrases, *labels}), context.gcg_encoder)
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """METEOR, CIDEr, AP50, mean IoU and recall, one record per image."""
     order = np.argsort(np.array([record.id for record in joined.records], dtype=object))
     records = [joined.records[i] for i in order]  # AP ranks images by their names as text
     predictions = [joined.predictions[i] for i in order]
     names = [record.id for record in records]
     texts = [clean_caption(p.text) if p else "" for p in predictions]
-    captions = tools.captions(texts, [[clean_caption(r.text)] for r in records])
-    meteor = tools.meteor(captions)
+    captions = context.captions(texts, [[clean_caption(r.text)] for r in records])
+    meteor = context.meteor(captions)
     words = caption_tally(captions, names, meteor, cider_only=True)
-    compared = _compare(records, predictions, tools)
+    compared = _compare(records, predictions, context)
     tally = _region_tally(names, records, compared)
     table = caption_formulas(with_meteor=meteor is not None)
     detections = [detect(g.iou) for g in compared]
@@ -90,7 +90,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
     }
     if not extras:
         return Evaluation(n_images=len(names), estimators=estimators)
-    encoder = tools.vectors([], tools.gcg_encoder).encoder
+    encoder = context.vectors([], context.gcg_encoder).encoder
     return Evaluation(
         n_images=len(names),
         estimators=estimators,
@@ -105,7 +105,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         },
         counts=_counts(joined, predictions),
         protocol={
-            **tools.caption_protocol(),
+            **context.caption_protocol(),
             "recall_encoder": encoder,
             "ap50": "all confidences 1, images ranked by name",
             "cider": "raw (papers print x 100; Table 2 prints x 1000)",
@@ -127,12 +127,12 @@ def _ap_estimator(detections: Sequence[Detections]) -> Estimator:
 
 
 def _compare(
-    records: Sequence[Record], predictions: Sequence[Prediction | None], tools: Tools
+    records: Sequence[Record], predictions: Sequence[Prediction | None], context: ScoringContext
 ) -> list[Grounded]:
     phrases = [phrases_of(p) if p else [] for p in predictions]
     labels = [[" ".join(label.split()) for label in r.phrases] for r in records]
     wanted = sorted({text for row in (*phrases, *labels) for text in row})
-    vectors = tools.vectors(wanted, tools.gcg_encoder)
+    vectors = context.vectors(wanted, context.gcg_encoder)
     return [
         _grounded(p.masks if p else (), phrases[i], r.masks, labels[i], vectors)
         for i, (r, p) in enumerate(zip(records, predictions, strict=True))

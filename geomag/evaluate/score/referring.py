@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from geomag.data.records import Record
-from geomag.evaluate.score.context import Evaluation, Tools, tidied
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidied
 from geomag.evaluate.score.inputs import Joined
 from geomag.geometry import Rle, encode_mask, mask_area, union_of
 from geomag.metrics.segmentation import (
@@ -27,12 +27,12 @@ SIZES = ((0.001, "tiny"), (0.01, "small"), (0.1, "medium"), (1.01, "large"))
 """Upper bounds of the target's share of the image; tiny is below a thousandth."""
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """Overlaps at native size; variants at 480 and under other scorers' rules."""
     truths = [_truth(record) for record in joined.records]
     answers = [p.masks[0] if p is not None and p.masks else None for p in joined.predictions]
     native = [overlap(a, t) for a, t in zip(answers, truths, strict=True)]
-    rule = IouRule(both_empty=tools.config.both_empty)
+    rule = IouRule(both_empty=context.config.both_empty)
     tally = overlap_tally(native, joined.images, rule)
     estimators = {name: tally.estimator(f) for name, f in formulas(rule).items()}
     if not extras:
@@ -54,7 +54,7 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         protocol={
             "compared_at": f"native size; variant {LAVT_SIDE} by Pillow nearest",
             "threshold": "IoU >= t, float64 from integers",
-            "both_empty": tools.config.both_empty,
+            "both_empty": context.config.both_empty,
             "mask": "the first of an answer",
         },
         samples=(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined
 from geomag.evaluate.score.vectors import SS_ENCODER
 from geomag.metrics.labels import clean_label, clean_truth, semantic_iou
@@ -17,18 +17,18 @@ FORMULAS: dict[str, Formula] = {
 }
 
 
-def warm(parts: Sequence[Joined], tools: Tools) -> None:
+def precompute(parts: Sequence[Joined], context: ScoringContext) -> None:
     """Encode all answers and labels of a run at once."""
     texts = {clean_label(text) for part in parts for text in part.texts}
     labels = {clean_truth(r.answers[0]) for part in parts for r in part.records}
-    tools.vectors(sorted(texts | labels), SS_ENCODER)
+    context.vectors(sorted(texts | labels), SS_ENCODER)
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """An empty answer counts 0 in both metrics, though its vector is not orthogonal."""
     given = [clean_label(text) for text in joined.texts]
     labels = [clean_truth(record.answers[0]) for record in joined.records]
-    vectors = tools.vectors(sorted({*given, *labels}), SS_ENCODER)
+    vectors = context.vectors(sorted({*given, *labels}), SS_ENCODER)
     columns = {
         "n": np.ones(len(given)),
         "ss": np.where([bool(g) for g in given], vectors.paired(given, labels), 0.0),
@@ -51,7 +51,8 @@ def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation
         variants={
             "unique_boxes": _subset(columns, _first_of_each_box(joined)),
             "unseen_images": _subset(
-                columns, np.array([i not in tools.facts.images for i in joined.images], dtype=bool)
+                columns,
+                np.array([i not in context.facts.images for i in joined.images], dtype=bool),
             ),
             "per_class": per_class,
             "class_mean": {"accuracy": tidy(sum(recalls) / len(recalls)) if recalls else None},

@@ -18,7 +18,7 @@ from geomag.evaluate.score import roc as score_roc
 from geomag.evaluate.score import scenes as score_scenes
 from geomag.evaluate.score import vqa as score_vqa
 from geomag.evaluate.score.baselines import trivial, window_masks
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import (
     OURS,
     Joined,
@@ -37,7 +37,9 @@ from geomag.metrics.paired import differences
 class Scorer(Protocol):
     """Rates one set of predictions; ``extras`` off leaves the headline metrics alone."""
 
-    def __call__(self, joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+    def __call__(
+        self, joined: Joined, context: ScoringContext, *, extras: bool = True
+    ) -> Evaluation:
         """The metrics and, unless ``extras`` is off, variants, counts and samples."""
         ...
 
@@ -52,10 +54,10 @@ SCORERS: dict[Task, Scorer] = {
 }
 OWN_SCORERS: dict[str, Scorer] = {}
 """Benchmarks with metrics of their own, by name (`geomag.extend`)."""
-WARMERS: dict[Task, Callable[[Sequence[Joined], Tools], None]] = {
-    Task.GCG: score_gcg.warm,
-    Task.ROC: score_roc.warm,
-    Task.CAPTION: score_captions.warm,
+PRECOMPUTE: dict[Task, Callable[[Sequence[Joined], ScoringContext], None]] = {
+    Task.GCG: score_gcg.precompute,
+    Task.ROC: score_roc.precompute,
+    Task.CAPTION: score_captions.precompute,
 }
 """Tasks that need Java or the text encoder: started once for all predictions of a run."""
 BLANK_ARM = "blank"
@@ -82,9 +84,11 @@ def scorer_of(benchmark: Benchmark) -> Scorer:
     return OWN_SCORERS.get(benchmark.name) or SCORERS[benchmark.task]
 
 
-def warmer_of(benchmark: Benchmark) -> Callable[[Sequence[Joined], Tools], None] | None:
+def precompute_of(
+    benchmark: Benchmark,
+) -> Callable[[Sequence[Joined], ScoringContext], None] | None:
     """What prepares Java or the text encoder; nothing for metrics of somebody else's."""
-    return None if benchmark.name in OWN_SCORERS else WARMERS.get(benchmark.task)
+    return None if benchmark.name in OWN_SCORERS else PRECOMPUTE.get(benchmark.task)
 
 
 def read_all(benchmark: Benchmark, records: Path, data: Path | None) -> Iterator[Record]:
@@ -111,7 +115,7 @@ def score(
     name: str,
     predictions: Path,
     records: Iterable[Record],
-    tools: Tools,
+    context: ScoringContext,
     *,
     split: Split | None = None,
     keys: Keys = OURS,
@@ -123,7 +127,7 @@ def score(
         predictions: One ``.jsonl``, or a folder with ``magcrop.jsonl`` and other arms.
         records: All splits of the benchmark: ids are checked against them, and baselines
             learn from train.
-        tools: Settings; its facts are filled here.
+        context: Settings; its facts are filled here.
         split: Only this one; None is the headline test split, with others under ``splits``.
         keys: What the files call their fields.
 
@@ -133,7 +137,7 @@ def score(
     """
     benchmark = BENCHMARKS[name]
     splits = (split,) if split is not None else benchmark.test_splits
-    chosen, tools.facts, known = gather(records, splits)
+    chosen, context.facts, known = gather(records, splits)
     if not chosen[splits[0]]:
         raise AnnotationError(f"{name}, split {splits[0]}", "no records")
     task = None if name in OWN_SCORERS else benchmark.task
@@ -146,10 +150,10 @@ def score(
         for arm, file, found in arms
         for part in splits
     }
-    if not tools.allows_missing:
+    if not context.allows_missing:
         for arm, file, _ in arms:
-            _refuse_missing(benchmark, [parts[arm, part] for part in splits], tools, place=file)
-    floors = {part: trivial(benchmark.task, chosen[part], tools.facts) for part in splits}
+            _refuse_missing(benchmark, [parts[arm, part] for part in splits], context, place=file)
+    floors = {part: trivial(benchmark.task, chosen[part], context.facts) for part in splits}
     first, *others = [arm for arm, _, _ in arms]
     for part in splits:
         if benchmark.task is Task.REFERRING:
@@ -157,26 +161,26 @@ def score(
         if BLANK_ARM in others and not parts[BLANK_ARM, part].is_silent:
             floors[part]["blank_image"] = parts[BLANK_ARM, part]
     arms = [one for one in arms if one[0] == first or one[0] != BLANK_ARM]
-    if warm := warmer_of(benchmark):
-        warm([*parts.values(), *(j for f in floors.values() for j in f.values())], tools)
-    base = {part: _baselines(scorer_of(benchmark), floors[part], tools) for part in splits}
-    return _assemble(benchmark, arms, parts, base, tools)
+    if precompute := precompute_of(benchmark):
+        precompute([*parts.values(), *(j for f in floors.values() for j in f.values())], context)
+    base = {part: _baselines(scorer_of(benchmark), floors[part], context) for part in splits}
+    return _assemble(benchmark, arms, parts, base, context)
 
 
-def too_many_missing(task: Task, joined: Joined, tools: Tools) -> bool:
+def too_many_missing(task: Task, joined: Joined, context: ScoringContext) -> bool:
     """Whether more records lack a prediction than a reported score may have."""
-    config = tools.config
+    config = context.config
     limit = config.max_missing_captions if task is Task.CAPTION else config.max_missing
     return joined.missing > limit * len(joined.records)
 
 
 def _refuse_missing(
-    benchmark: Benchmark, by_split: Sequence[Joined], tools: Tools, *, place: Path
+    benchmark: Benchmark, by_split: Sequence[Joined], context: ScoringContext, *, place: Path
 ) -> None:
     for number, joined in enumerate(by_split):
         if number and joined.is_silent:
             continue  # the headline split alone was answered
-        if too_many_missing(benchmark.task, joined, tools):
+        if too_many_missing(benchmark.task, joined, context):
             rows = zip(joined.records, joined.predictions, strict=True)
             absent = [record.id for record, found in rows if found is None]
             split = joined.records[0].split
@@ -194,7 +198,7 @@ def _assemble(
     arms: Sequence[tuple[str, Path, Mapping[str, Prediction]]],
     parts: Mapping[tuple[str, Split], Joined],
     base: Mapping[Split, dict[str, Any]],
-    tools: Tools,
+    context: ScoringContext,
 ) -> Scored:
     splits = list(base)
     first = arms[0][0]
@@ -207,15 +211,15 @@ def _assemble(
             joined = parts[arm, part]
             if part is not splits[0] and joined.is_silent:
                 continue  # a file with the headline split alone says nothing about the others
-            evaluation = evaluations[arm, part] = scorer_of(benchmark)(joined, tools)
-            by_split[part] = _score_of(benchmark, part, joined, evaluation, tools)
+            evaluation = evaluations[arm, part] = scorer_of(benchmark)(joined, context)
+            by_split[part] = _score_of(benchmark, part, joined, evaluation, context)
             by_split[part]["baselines"] = base[part]
             by_split[part]["protocol"]["predictions_sha256"] = file_digest(file)
             if arm != first and (first, part) in evaluations:
                 by_split[part]["gain_of_headline"] = _gain(
-                    evaluations[first, part], evaluation, tools
+                    evaluations[first, part], evaluation, context
                 )
-            if tools.keeps_samples:
+            if context.keeps_samples:
                 samples.setdefault(arm, []).extend(evaluation.samples)
         scored[arm] = by_split.pop(splits[0])
         if by_split:
@@ -227,12 +231,16 @@ def _assemble(
 
 
 def _score_of(
-    benchmark: Benchmark, split: Split, joined: Joined, evaluation: Evaluation, tools: Tools
+    benchmark: Benchmark,
+    split: Split,
+    joined: Joined,
+    evaluation: Evaluation,
+    context: ScoringContext,
 ) -> dict[str, Any]:
-    how = Resampling(tools.config.resamples, tools.config.seed)
-    found = intervals(evaluation.estimators, evaluation.n_images, how, unbounded=UNBOUNDED)
+    resampling = Resampling(context.config.resamples, context.config.seed)
+    found = intervals(evaluation.estimators, evaluation.n_images, resampling, unbounded=UNBOUNDED)
     counts = dict(evaluation.counts)
-    counts["missing_over_limit"] = too_many_missing(benchmark.task, joined, tools)
+    counts["missing_over_limit"] = too_many_missing(benchmark.task, joined, context)
     counts["images"] = evaluation.n_images
     if measured := _diagnostics(joined):
         counts["diagnostics"] = measured
@@ -243,8 +251,9 @@ def _score_of(
         "protocol": {
             **evaluation.protocol,
             "model_profile": _profiles(joined),
-            "interval": f"95 % expanded percentile (t, n / (n - 1)), {how.resamples} resamples of "
-            f"images, seed {how.seed}; exact where all are 0 or 1",
+            "interval": "95 % expanded percentile (t, n / (n - 1)), "
+            f"{resampling.resamples} resamples of images, seed {resampling.seed}; "
+            "exact where all are 0 or 1",
         },
         "metrics": evaluation.metrics(),
         "variants": {name: dict(values) for name, values in evaluation.variants.items()},
@@ -259,10 +268,10 @@ def _profiles(joined: Joined) -> str:
     return "+".join(sorted({str(row["profile"]) for row in rows if "profile" in row}))
 
 
-def _gain(headline: Evaluation, other: Evaluation, tools: Tools) -> dict[str, Any]:
+def _gain(headline: Evaluation, other: Evaluation, context: ScoringContext) -> dict[str, Any]:
     """Headline minus another arm on the same images, paired."""
-    how = Resampling(tools.config.resamples, tools.config.seed)
-    found = differences(headline.estimators, other.estimators, other.n_images, how)
+    resampling = Resampling(context.config.resamples, context.config.seed)
+    found = differences(headline.estimators, other.estimators, other.n_images, resampling)
     return {
         name: {
             "difference": tidy(gap.value),
@@ -273,8 +282,12 @@ def _gain(headline: Evaluation, other: Evaluation, tools: Tools) -> dict[str, An
     }
 
 
-def _baselines(scorer: Scorer, floors: Mapping[str, Joined], tools: Tools) -> dict[str, Any]:
-    return {name: scorer(joined, tools, extras=False).metrics() for name, joined in floors.items()}
+def _baselines(
+    scorer: Scorer, floors: Mapping[str, Joined], context: ScoringContext
+) -> dict[str, Any]:
+    return {
+        name: scorer(joined, context, extras=False).metrics() for name, joined in floors.items()
+    }
 
 
 def _diagnostics(joined: Joined) -> dict[str, Any]:

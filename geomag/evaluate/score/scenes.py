@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from geomag.data.records import Record
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined
 from geomag.metrics.labels import class_keys, lenient_class, strict_class
 from geomag.metrics.tally import Floats, Formula, Tally, Totals, divide, share
 from geomag.seeds import generator
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """The answer must equal a class name (strict) or hold exactly one (lenient, beside)."""
     truths = [record.answers[0] for record in joined.records]
-    keys = class_keys(sorted(tools.facts.classes | set(truths)))
+    keys = class_keys(sorted(context.facts.classes | set(truths)))
     given = [strict_class(text, keys) for text in joined.texts]
     right = np.array([g == t for g, t in zip(given, truths, strict=True)], dtype=np.float64)
     tally = _tally(joined.images, truths, right)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomag.evaluate.score.context import Evaluation, Tools, tidy
+from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import Joined
 from geomag.metrics.peers import RULES
 from geomag.metrics.tally import Tally
@@ -23,7 +23,7 @@ from geomag.metrics.vqa import (
 HEADLINE = {"presence": "presence", "comparison": "comparison", "average": "macro2"}
 
 
-def evaluate(joined: Joined, tools: Tools, *, extras: bool = True) -> Evaluation:
+def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
     """All questions of the split are the denominator, answered or not."""
     said = Said.of(joined)
     kinds = [record.kind for record in joined.records]

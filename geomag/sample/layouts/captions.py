@@ -11,7 +11,7 @@ from geomag.data.benchmarks import Split
 from geomag.data.benchmarks.sydney_captions.spec import SYDNEY_LAST
 from geomag.data.benchmarks.ucm_captions.spec import UCM_CLASSES
 from geomag.data.layouts.encode import (
-    Picture,
+    Pixels,
     packable,
     resized,
     write_compact_json,
@@ -90,7 +90,7 @@ def _write(
     return {split: len(names) for split, names in parts.items()}
 
 
-def _draw(benchmark: str, shot: _Shot, rng: np.random.Generator) -> tuple[Picture, tuple[str, ...]]:
+def _draw(benchmark: str, shot: _Shot, rng: np.random.Generator) -> tuple[Pixels, tuple[str, ...]]:
     side = PLANS[benchmark].side_px
     scene = draw_place(rng, place_of(shot.place), width=side, height=side)
     sentences = captions(scene, rng)

@@ -15,7 +15,7 @@ from geomag.data.benchmarks import Split
 from geomag.data.benchmarks.dior import DIOR_CLASSES, class_key
 from geomag.data.benchmarks.rrsis_d.spec import RRSIS_D_CATEGORIES
 from geomag.data.layouts.encode import (
-    Picture,
+    Pixels,
     packable,
     resized,
     smoothed,
@@ -111,7 +111,7 @@ def pixel_box(box: PixelBox) -> list[int]:
     return list(box.as_ints())
 
 
-def _rrsis_d_picture(ref: _Ref) -> Picture:
+def _rrsis_d_picture(ref: _Ref) -> Pixels:
     image = smoothed(ref.scene.image)
     if ref.place not in _MISMATCHED:
         return image
@@ -135,7 +135,7 @@ def _ref_entry(ref: _Ref) -> dict[str, Any]:
     }
 
 
-def _image_entry(ref: _Ref, picture: Picture) -> dict[str, Any]:
+def _image_entry(ref: _Ref, picture: Pixels) -> dict[str, Any]:
     height, width = picture.shape[:2]
     name = f"{ref.stem:05d}.jpg"
     return {"id": ref.stem, "file_name": name, "width": width, "height": height}
@@ -226,7 +226,7 @@ def _targets(scene: Scene, rng: np.random.Generator) -> list[tuple[str, BoolMask
     return list(found.items())
 
 
-def _grey(mask: BoolMask, *, is_soft: bool) -> Picture:
+def _grey(mask: BoolMask, *, is_soft: bool) -> Pixels:
     """0 and 255; a soft one has a fringe below the threshold of 50 and an edge above it."""
     grey = np.where(mask, 255, 0).astype(np.uint8)
     if is_soft:

@@ -5,7 +5,7 @@ from pathlib import Path
 from geomag.data.benchmarks import Split
 from geomag.data.benchmarks.aid.spec import AID_CLASSES
 from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
-from geomag.data.layouts.encode import Picture, smoothed, write_jpeg, write_lines
+from geomag.data.layouts.encode import Pixels, smoothed, write_jpeg, write_lines
 from geomag.sample.draw.places import draw_place, place_of
 from geomag.sample.layouts.plan import PLANS, interleaved
 from geomag.seeds import generator
@@ -43,7 +43,7 @@ def write_resisc45(root: Path, *, seed: int, scale: float) -> dict[Split, int]:
     return {Split.TEST: count * len(RESISC45_CLASSES)}
 
 
-def _draw(seed: int, benchmark: str, folder: str, order: int) -> Picture:
+def _draw(seed: int, benchmark: str, folder: str, order: int) -> Pixels:
     side = PLANS[benchmark].side_px
     rng = generator(seed, benchmark, folder, order)
     return smoothed(draw_place(rng, place_of(folder), width=side, height=side).image)

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from geomag.data.benchmarks import Split
 from geomag.data.layouts.encode import (
     DATE_ADDED,
-    Picture,
+    Pixels,
     packable,
     write_compact_json,
     write_png,
@@ -165,7 +165,7 @@ def _images(benchmark: str, seed: int, scale: float) -> list[tuple[Split, np.ran
 
 def _ask(
     benchmark: str, sensor: _Sensor, rng: np.random.Generator
-) -> tuple[Picture, list[Question]]:
+) -> tuple[Pixels, list[Question]]:
     """One picture and its questions, the rural / urban one first where the set has it."""
     side = PLANS[benchmark].side_px
     is_urban = sensor is _LR and rng.random() < _URBAN_SHARE
@@ -178,7 +178,7 @@ def _ask(
     return packable(scene.image), asked
 
 
-def _other_sensor(image: Picture) -> Picture:
+def _other_sensor(image: Pixels) -> Pixels:
     """Warmer and a little blurred: Test2 comes from another camera than training."""
     warm = np.clip(image * _PHILI_GAIN, 0, 255).astype(np.uint8)
     blurred = Image.fromarray(warm).filter(ImageFilter.GaussianBlur(_PHILI_BLUR_PX))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geomag.config.schema import CeMean
-from geomag.model.packing import TurnIds, pack_turns
+from geomag.model.packing import QuestionIds, pack_questions
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.sample.pretrain.dense import code_reader, place_code, read_code
@@ -65,7 +65,7 @@ class Lessons:
         self._seed = seed
         self._patch = vlm.llava.config.vision_config.patch_size
         self._native = vlm.llava.config.vision_config.image_size
-        self._ids = TurnIds(vlm)
+        self._ids = QuestionIds(vlm)
         self.gather = gather or Gather(vlm)
         """Thrown away after training; a job that goes on from another takes its."""
         self._reader = code_reader(vlm.width)
@@ -102,8 +102,8 @@ class Lessons:
     def losses(self, samples: Sequence[Row], update: Sequence[Row]) -> dict[str, Tensor]:
         """Answer cross-entropy, plus the alignment where a lesson has a target."""
         visual, boxes = self._views(samples)
-        turns = [[self._ids.turn(x.prompt, x.answer) for x in row.lessons] for row in samples]
-        together = pack_turns(self._vlm, self._ids.head, visual, turns)
+        turns = [[self._ids.question(x.prompt, x.answer) for x in row.lessons] for row in samples]
+        together = pack_questions(self._vlm, self._ids.head, visual, turns)
         with self._vlm.last_layer_input() as caught:
             states = self._vlm.states(together.packed)
         ce = answer_loss(

@@ -12,7 +12,7 @@ from geomag.data.benchmarks import BENCHMARKS, Split
 from geomag.data.records import Record, write_records
 from geomag.data.validate import fingerprints
 from geomag.data.validate.fingerprints import fingerprint, near_pairs
-from geomag.data.validate.leakage import Picture, audit, page, write
+from geomag.data.validate.leakage import SplitPicture, audit, page, write
 from geomag.errors import AnnotationError
 
 
@@ -101,9 +101,9 @@ def test_the_command_writes_both_and_names_missing_records(project, tmp_path):
 
 
 def test_sources_are_numbers_of_published_pictures():
-    assert Picture("geopixeld", "test", "test/P0224_0_800_0_800.png").source == "DOTA P0224"
-    assert Picture("dior_rsvg", "test", "JPEGImages/00011.jpg").source == "DIOR 00011"
-    assert Picture("aid", "test", "Park/park_1.jpg").source == ""
+    assert SplitPicture("geopixeld", "test", "test/P0224_0_800_0_800.png").source == "DOTA P0224"
+    assert SplitPicture("dior_rsvg", "test", "JPEGImages/00011.jpg").source == "DIOR 00011"
+    assert SplitPicture("aid", "test", "Park/park_1.jpg").source == ""
 
 
 def test_a_hash_survives_jpeg_and_scale_and_tells_scenes_apart(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from geomag.config.schema import ScoreConfig
 from geomag.evaluate.score.compare import compare
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.io import read_json
 from tests.evaluate.score.cases import lay, question
 
@@ -25,8 +25,8 @@ def files(tmp_path, right_of_a, right_of_b):
 
 def run(tmp_path, right_of_a, right_of_b):
     first, second = files(tmp_path, right_of_a, right_of_b)
-    tools = Tools(config=ScoreConfig(resamples=400))
-    return compare("rsvqa_lr", first, second, ROWS, tools)
+    context = ScoringContext(config=ScoreConfig(resamples=400))
+    return compare("rsvqa_lr", first, second, ROWS, context)
 
 
 def test_better_worse_and_undecided(tmp_path):

@@ -13,10 +13,10 @@ from geomag.errors import PredictionError
 from geomag.evaluate.score import referring as score_referring
 from geomag.evaluate.score import scenes as score_scenes
 from geomag.evaluate.score import vqa as score_vqa
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.evaluate.score.inputs import Joined, Prediction, read_predictions
+from geomag.evaluate.score.run import PRECOMPUTE, score
 from geomag.evaluate.score.run import SCORERS as SCORERS_OF_TASK
-from geomag.evaluate.score.run import WARMERS, score
 from geomag.io import write_jsonl
 from geomag.metrics.segmentation import Overlap, formulas, overlap_tally
 from tests.evaluate.score.cases import lay, scene
@@ -38,7 +38,7 @@ def joined(name, count):
 
 
 def metrics(name, part):
-    return SCORERS[name](part, Tools(), extras=False).metrics()
+    return SCORERS[name](part, ScoringContext(), extras=False).metrics()
 
 
 @pytest.mark.parametrize("name", sorted(SCORERS))
@@ -63,8 +63,8 @@ def test_truth_scores_one_and_silence_scores_zero(name):
 
 def text_joined(name, count, tmp_path):
     part = joined(name, count)
-    tools = Tools(config=ScoreConfig(resamples=10), cache=tmp_path)
-    scorer, warm = SCORERS_OF_TASK[BENCHMARKS[name].task], WARMERS[BENCHMARKS[name].task]
+    context = ScoringContext(config=ScoreConfig(resamples=10), cache=tmp_path)
+    scorer, precompute = SCORERS_OF_TASK[BENCHMARKS[name].task], PRECOMPUTE[BENCHMARKS[name].task]
     order = np.random.default_rng(4).permutation(count)
     truth = tuple(
         Prediction(r.text or (r.answers or ("",))[0], r.masks, r.phrases) for r in part.records
@@ -77,8 +77,8 @@ def text_joined(name, count, tmp_path):
         "truth": Joined(part.records, truth),
         "silent": Joined(part.records, (None,) * count),
     }
-    warm(list(sets.values()), tools)
-    return {key: scorer(one, tools, extras=False).metrics() for key, one in sets.items()}
+    precompute(list(sets.values()), context)
+    return {key: scorer(one, context, extras=False).metrics() for key, one in sets.items()}
 
 
 @pytest.mark.integration
@@ -118,7 +118,9 @@ def test_accuracies_equal_sklearns(pairs):
     truths, given_ = [t for t, _ in pairs], [g for _, g in pairs]
     rows = [scene(i, truth) for i, truth in enumerate(truths)]
     answers = tuple(Prediction(g) for g in given_)
-    found = score_scenes.evaluate(Joined(tuple(rows), answers), Tools(), extras=False).metrics()
+    found = score_scenes.evaluate(
+        Joined(tuple(rows), answers), ScoringContext(), extras=False
+    ).metrics()
     recalls = recall_score(truths, given_, labels=sorted(set(truths)), average=None)
     assert found["accuracy"] == pytest.approx(accuracy_score(truths, given_), abs=1e-9)
     assert found["balanced_accuracy"] == pytest.approx(recalls.mean(), abs=1e-9)
@@ -160,7 +162,7 @@ def test_a_new_benchmark_is_one_entry(tmp_path, monkeypatch):
     monkeypatch.setitem(BENCHMARKS, "toy", toy)
     rows = [scene(i, label, benchmark="toy") for label in ("cat", "dog") for i in range(2)]
     _, file = lay(tmp_path, rows, [{"id": r.id, "text": "A dog."} for r in rows])
-    found = score("toy", file, rows, Tools(config=ScoreConfig(resamples=20))).score
+    found = score("toy", file, rows, ScoringContext(config=ScoreConfig(resamples=20))).score
     assert found["benchmark"] == "toy"
     assert found["metrics"]["accuracy"] == 0.0
     assert found["variants"]["lenient"]["accuracy"] == 0.5

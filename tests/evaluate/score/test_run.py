@@ -7,7 +7,7 @@ import pytest
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import Split
 from geomag.errors import AnnotationError, PredictionError
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.evaluate.score.run import score
 from tests.evaluate.score.cases import lay, question, record, scene, square
 
@@ -26,8 +26,8 @@ CONTRACT = {
 
 def rate(tmp_path, name, rows, predictions, **options):
     _, file = lay(tmp_path, rows, predictions)
-    tools = Tools(config=ScoreConfig(resamples=200), cache=tmp_path / "vectors")
-    return score(name, file, rows, tools, **options).score
+    context = ScoringContext(config=ScoreConfig(resamples=200), cache=tmp_path / "vectors")
+    return score(name, file, rows, context, **options).score
 
 
 REFERRING = [
@@ -76,8 +76,8 @@ def test_referring_scores_by_hand(tmp_path):
 
 def test_f25_both_empty_is_a_setting_of_the_score(tmp_path):
     _, file = lay(tmp_path, REFERRING, ANSWERS)
-    tools = Tools(config=ScoreConfig(resamples=20, both_empty=1.0))
-    found = score("rrsis_d", file, REFERRING, tools).score
+    context = ScoringContext(config=ScoreConfig(resamples=20, both_empty=1.0))
+    found = score("rrsis_d", file, REFERRING, context).score
     assert found["metrics"]["mean_iou"] == pytest.approx(2.1 / 4)
     assert found["protocol"]["both_empty"] == 1.0
 
@@ -95,8 +95,8 @@ def test_arms_stand_beside_the_headline_and_rows_tell_diagnostics(tmp_path):
     rows = [a | {"crop_recall": i % 2, "granularity": "pixel"} for i, a in enumerate(ANSWERS)]
     lay(tmp_path, REFERRING, rows)
     (tmp_path / "records.jsonl").unlink()
-    tools = Tools(config=ScoreConfig(resamples=20))
-    done = score("rrsis_d", tmp_path, REFERRING, tools)
+    context = ScoringContext(config=ScoreConfig(resamples=20))
+    done = score("rrsis_d", tmp_path, REFERRING, context)
     assert done.score["metrics"]["precision_at_0.5"] == 0.5
     assert done.score["arms"]["plain"]["metrics"]["precision_at_0.5"] == 0.0
     assert done.score["arms"]["plain"]["counts"]["missing"] == 4
@@ -186,21 +186,21 @@ def test_answers_to_a_blank_image_are_a_baseline_beside_other_arms(tmp_path):
     said = [{"id": r.id, "text": "no"} for r in VQA if r.split is Split.TEST]
     blank = lay(tmp_path, VQA, said, "blank.jsonl")[1]
     (tmp_path / "records.jsonl").unlink()
-    tools = Tools(config=ScoreConfig(resamples=200))
-    found = score("rsvqa_lr", tmp_path, VQA, tools).score
+    context = ScoringContext(config=ScoreConfig(resamples=200))
+    found = score("rsvqa_lr", tmp_path, VQA, context).score
     assert found["baselines"].pop("blank_image") == {
         "presence": 0.0,
         "comparison": 1.0,
         "average": 0.5,
     }
     assert found == without  # nothing else changes, and it is no arm
-    alone = score("rsvqa_lr", blank, VQA, tools).score
+    alone = score("rsvqa_lr", blank, VQA, context).score
     assert alone["metrics"]["average"] == 0.5
     assert "blank_image" not in alone["baselines"]
     lay(tmp_path, VQA, said[:3], "blank.jsonl")
-    tools.allows_missing = False
+    context.allows_missing = False
     with pytest.raises(PredictionError, match=r"blank\.jsonl: 10 of 13 records"):
-        score("rsvqa_lr", blank, VQA, tools)
+        score("rsvqa_lr", blank, VQA, context)
 
 
 def test_the_second_test_set_of_hr_stands_beside_the_first(tmp_path):
@@ -265,11 +265,11 @@ def test_an_arm_and_a_second_split_are_looked_at_for_missing_answers_too(tmp_pat
         question(i, 0, "comp", "no", split, "rsvqa_hr")
         for i, split in enumerate([Split.TEST] * 2 + [Split.TEST_PHILI] * 2)
     ]
-    tools = Tools(config=ScoreConfig(resamples=10), allows_missing=False)
+    context = ScoringContext(config=ScoreConfig(resamples=10), allows_missing=False)
 
     def run(n_answers):
         _, file = lay(tmp_path, rows, [{"id": str(i), "text": "no"} for i in range(n_answers)])
-        return score("rsvqa_hr", file, rows, tools).score
+        return score("rsvqa_hr", file, rows, context).score
 
     assert run(4)["counts"]["missing"] == 0
     assert run(2)["metrics"]["comparison"] == 1.0  # the headline split alone

@@ -15,7 +15,7 @@ from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.dior import DIOR_CLASSES
 from geomag.evaluate.score import text_vectors as encoder_code
 from geomag.evaluate.score.baselines import central, trivial
-from geomag.evaluate.score.context import Tools
+from geomag.evaluate.score.context import ScoringContext
 from geomag.evaluate.score.gcg import clean_caption, phrases_of
 from geomag.evaluate.score.inputs import Prediction, TrainFacts
 from geomag.evaluate.score.run import score
@@ -53,14 +53,14 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("vectors")
 
 
-def run(folder, name, rows, predictions, tools):
+def run(folder, name, rows, predictions, context):
     _, file = lay(folder, rows, predictions)
-    return score(name, file, rows, tools).score
+    return score(name, file, rows, context).score
 
 
 @pytest.fixture
-def tools(cache):
-    return Tools(config=ScoreConfig(resamples=50), cache=cache)
+def context(cache):
+    return ScoringContext(config=ScoreConfig(resamples=50), cache=cache)
 
 
 @pytest.mark.integration
@@ -106,7 +106,7 @@ def test_numpy_encodes_as_torch_does():
 
 
 @pytest.mark.integration
-def test_roc_by_hand_and_the_empty_answer(tmp_path, tools):
+def test_roc_by_hand_and_the_empty_answer(tmp_path, context):
     def target(name, label, box, split=Split.TEST):
         values = {
             "answers": (label,),
@@ -125,7 +125,7 @@ def test_roc_by_hand_and_the_empty_answer(tmp_path, tools):
     ]
     texts = {"a1": "Ship.", "a2": "", "b1": "golf course", "c1": "airplane"}
     answers = [{"id": i, "text": t} for i, t in texts.items()]
-    found = run(tmp_path, "dior_rsvg", rows, answers, tools)
+    found = run(tmp_path, "dior_rsvg", rows, answers, context)
     metrics = found["metrics"]
     assert metrics["semantic_similarity"] == pytest.approx((1 + 0.7691 + 0.6143) / 4, abs=1e-3)
     assert metrics["semantic_iou"] == pytest.approx((1 + 1 / 3) / 4)
@@ -196,7 +196,7 @@ LABELS = ("two ships", "a pier", "a road")
 
 
 @pytest.mark.integration
-def test_gcg_worked_example_end_to_end(tmp_path, tools):
+def test_gcg_worked_example_end_to_end(tmp_path, context):
     train = "<p> a field </p> [SEG] lies here."
     rows = [
         record("geopixeld", "img2", text="A green field.", masks=G2, phrases=("a field",)),
@@ -207,7 +207,7 @@ def test_gcg_worked_example_end_to_end(tmp_path, tools):
         {"id": "img1", "text": "two <p>ships</p> [SEG]", "masks": P1, "phrases": LABELS},
         {"id": "img2", "text": "a field", "masks": P2, "phrases": ["a field"]},
     ]
-    found = run(tmp_path, "geopixeld", rows, answers, tools)
+    found = run(tmp_path, "geopixeld", rows, answers, context)
     metrics = found["metrics"]
     assert metrics["mean_iou"] == pytest.approx(0.6)
     assert metrics["ap50"] == pytest.approx(51 / 101)
@@ -222,13 +222,13 @@ def test_gcg_worked_example_end_to_end(tmp_path, tools):
     assert floor["mean_iou"] == pytest.approx((0.2 + 0.2) / 2)
     # the wrong words on the best mask stop the image's loop, unless it goes on
     answers[0]["phrases"] = ["tennis court", *LABELS[1:]]
-    found = run(tmp_path, "geopixeld", rows, answers, tools)
+    found = run(tmp_path, "geopixeld", rows, answers, context)
     assert found["metrics"]["recall"] == 0.0
     assert found["variants"]["glamm_no_early_stop"]["recall"] == 0.25
     assert found["variants"]["iou_only"]["recall"] == 0.5
     # too few phrases: GLaMM's loop fails on the image, ours gives the masks no words
     answers[0]["phrases"] = list(LABELS[:2])
-    found = run(tmp_path, "geopixeld", rows, answers, tools)
+    found = run(tmp_path, "geopixeld", rows, answers, context)
     assert found["metrics"]["recall"] == 0.5
     assert found["variants"]["glamm_as_written"]["recall"] == 0.0
     assert found["counts"]["mask_without_phrase"] == 1
@@ -244,13 +244,13 @@ CAPTIONED = [
 
 
 @pytest.mark.integration
-def test_captions_worked_example_end_to_end(tmp_path, tools, monkeypatch):
+def test_captions_worked_example_end_to_end(tmp_path, context, monkeypatch):
     answers = [
         {"id": "1", "text": "There are two planes."},
         {"id": "2", "text": "A river with trees ."},
     ]
     starts = count_java(tmp_path / "bin", monkeypatch)
-    found = run(tmp_path, "ucm_captions", CAPTIONED, answers, tools)
+    found = run(tmp_path, "ucm_captions", CAPTIONED, answers, context)
     # arm, variants and two baselines: one tokeniser, one METEOR, and nobody asks for the version
     assert [("PTBTokenizer" in s, "meteor" in s) for s in starts.read_text().splitlines()] == [
         (True, False),
@@ -274,9 +274,9 @@ def test_captions_worked_example_end_to_end(tmp_path, tools, monkeypatch):
     assert "METEOR 1.5" in found["protocol"]["meteor"]
 
 
-def test_f27_without_java_the_other_scores_stand_and_meteor_is_null(tmp_path, tools, monkeypatch):
+def test_f27_without_java_the_other_scores_stand_and_meteor_is_null(tmp_path, context, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    found = run(tmp_path, "ucm_captions", CAPTIONED, [{"id": "1", "text": "two planes"}], tools)
+    found = run(tmp_path, "ucm_captions", CAPTIONED, [{"id": "1", "text": "two planes"}], context)
     assert found["metrics"]["meteor"] is None
     assert found["intervals"]["meteor"] is None
     assert found["metrics"]["bleu_1"] > 0

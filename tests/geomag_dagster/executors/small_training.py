@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from geomag.manifest import publish, seal
+from geomag.manifest import publish, write_manifest
 from geomag.seeds import generator
 from geomag.train.loop import LoopSettings, Stopped, train
 
@@ -59,7 +59,7 @@ def main() -> int:
         time.sleep(0.01)
     with publish(Path("adapter")) as out:
         save_file(job.parameters(), out / "adapter.safetensors")
-        seal(out)
+        write_manifest(out)
     return 0
 
 

@@ -33,7 +33,7 @@ class LabelledBox:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LabelledPicture:
     """One picture and every object that is annotated in it."""
 
     path: Path
@@ -72,7 +72,7 @@ def annotation_files(sources: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def read_pictures(files: Sequence[Path], names: Mapping[str, str]) -> list[Picture]:
+def read_pictures(files: Sequence[Path], names: Mapping[str, str]) -> list[LabelledPicture]:
     """Pictures with their boxes, by path.
 
     Args:
@@ -83,7 +83,7 @@ def read_pictures(files: Sequence[Path], names: Mapping[str, str]) -> list[Pictu
         AnnotationError: On a broken row, or a picture that two files annotate differently.
         ImageError: If a picture cannot be read or is not of 8 bits.
     """
-    pictures: dict[Path, tuple[Path, Picture]] = {}
+    pictures: dict[Path, tuple[Path, LabelledPicture]] = {}
     for file in files:
         for picture in _pictures_of(file, names):
             first, known = pictures.setdefault(picture.path, (file, picture))
@@ -104,7 +104,7 @@ def _is_annotation(path: Path) -> bool:
     return path.suffix.lower() == ".xml"
 
 
-def _pictures_of(file: Path, names: Mapping[str, str]) -> Iterator[Picture]:
+def _pictures_of(file: Path, names: Mapping[str, str]) -> Iterator[LabelledPicture]:
     rows: dict[Path, list[_Row]] = {}
     read = _csv_rows if file.suffix.lower() == ".csv" else _voc_rows
     for row in read(file):
@@ -118,7 +118,7 @@ def _pictures_of(file: Path, names: Mapping[str, str]) -> Iterator[Picture]:
             LabelledBox(names.get(row.label, row.label).lower(), _clipped(row, *size))
             for row in found
         )
-        yield Picture(path, *size, objects)
+        yield LabelledPicture(path, *size, objects)
 
 
 def _image_of(file: Path, row: _Row) -> Path:

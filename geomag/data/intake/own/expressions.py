@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from geomag.data.intake.own.boxes import LabelledBox, Picture
+from geomag.data.intake.own.boxes import LabelledBox, LabelledPicture
 from geomag.data.wording import BORDER, place_word
 from geomag.geometry import PixelBox
 
@@ -39,7 +39,7 @@ class Told:
     """Into the picture's objects."""
 
 
-def expressions(picture: Picture) -> list[Told]:
+def expressions(picture: LabelledPicture) -> list[Told]:
     """All expressions of a picture, label by label: the only one, the largest, the outermost."""
     found: list[Told] = []
     for label in dict.fromkeys(item.label for item in picture.objects):
@@ -52,7 +52,7 @@ def expressions(picture: Picture) -> list[Told]:
     return found
 
 
-def possible_cells(box: PixelBox, picture: Picture) -> frozenset[str]:
+def possible_cells(box: PixelBox, picture: LabelledPicture) -> frozenset[str]:
     """Ninths of the picture in which a reader might see the centre of a box."""
     shifts = product((-BORDER * picture.width, BORDER * picture.width),
                      (-BORDER * picture.height, BORDER * picture.height))  # fmt: skip
@@ -62,7 +62,7 @@ def possible_cells(box: PixelBox, picture: Picture) -> frozenset[str]:
     )
 
 
-def _placed(picture: Picture, label: str, members: Sequence[int]) -> Iterator[Told]:
+def _placed(picture: LabelledPicture, label: str, members: Sequence[int]) -> Iterator[Told]:
     cells = {k: possible_cells(picture.objects[k].box, picture) for k in members}
     for place, covered in PLACES.items():
         rivals = [k for k in members if cells[k] & covered]
@@ -72,7 +72,7 @@ def _placed(picture: Picture, label: str, members: Sequence[int]) -> Iterator[To
             yield Told(f"{word} {label} {place}", target)
 
 
-def _superlatives(picture: Picture, label: str, members: Sequence[int]) -> Iterator[Told]:
+def _superlatives(picture: LabelledPicture, label: str, members: Sequence[int]) -> Iterator[Told]:
     target = _largest(picture.objects, members)
     if target is not None:
         yield Told(f"the largest {label}", target)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from geomag.data.intake.own.boxes import Picture
+from geomag.data.intake.own.boxes import LabelledPicture
 from geomag.data.intake.own.expressions import PLACES, possible_cells
 from geomag.data.wording import Question, article, plural
 
 
-def picture_questions(picture: Picture) -> list[Question]:
+def picture_questions(picture: LabelledPicture) -> list[Question]:
     """Presence, comparison and counts of a picture; what the boxes leave open is not asked.
 
     Only labels that are annotated in this picture are asked for: that a table names no buildings
@@ -31,7 +31,7 @@ def picture_questions(picture: Picture) -> list[Question]:
     return found
 
 
-def _presence(picture: Picture, label: str) -> Iterator[Question]:
+def _presence(picture: LabelledPicture, label: str) -> Iterator[Question]:
     """Places that surely hold one, and places that none is even near."""
     boxes = [item.box for item in picture.objects if item.label == label]
     cells = [possible_cells(box, picture) for box in boxes]
@@ -42,7 +42,7 @@ def _presence(picture: Picture, label: str) -> Iterator[Question]:
             yield Question("presence", text, "yes" if is_sure else "no")
 
 
-def _halves(picture: Picture, label: str) -> Iterator[Question]:
+def _halves(picture: LabelledPicture, label: str) -> Iterator[Question]:
     """Left against right and top against bottom, where boxes on the line decide nothing."""
     boxes = [item.box for item in picture.objects if item.label == label]
     spans = {

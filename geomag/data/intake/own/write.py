@@ -13,7 +13,12 @@ from typing import Any
 from geomag.data.benchmarks import BENCHMARKS, Split, Task
 from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.images import read_rgb
-from geomag.data.intake.own.boxes import LabelledBox, Picture, annotation_files, read_pictures
+from geomag.data.intake.own.boxes import (
+    LabelledBox,
+    LabelledPicture,
+    annotation_files,
+    read_pictures,
+)
 from geomag.data.intake.own.expressions import expressions
 from geomag.data.intake.own.questions import picture_questions
 from geomag.data.layouts.encode import (
@@ -81,7 +86,7 @@ def write_own(
     return written
 
 
-def _write_referring(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
+def _write_referring(pictures: Sequence[LabelledPicture], out: Path) -> dict[str, int]:
     """``rrsisd/`` and ``images/rrsisd/``: one JPEG a picture, one ref and mask an expression."""
     labels = sorted({item.label for picture in pictures for item in picture.objects})
     refs: list[dict[str, Any]] = []
@@ -107,7 +112,7 @@ def _write_referring(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
 
 
 def _box_mask(
-    picture: Picture, item: LabelledBox, ref_id: int, image_id: int, category: int
+    picture: LabelledPicture, item: LabelledBox, ref_id: int, image_id: int, category: int
 ) -> dict[str, Any]:
     x0, y0, x1, y1 = item.box.as_ints()
     mask = box_mask(item.box, height=picture.height, width=picture.width)
@@ -137,7 +142,7 @@ def _ref(text: str, ref_id: int, image_id: int, file_name: str, category: int) -
     }
 
 
-def _write_vqa(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
+def _write_vqa(pictures: Sequence[LabelledPicture], out: Path) -> dict[str, int]:
     """``Images_LR/`` and the nine split files, of which train and val are empty."""
     rows: dict[str, list[dict[str, Any]]] = {part: [] for part in _PARTS}
     kinds: Counter[str] = Counter()
@@ -161,7 +166,7 @@ def _write_vqa(pictures: Sequence[Picture], out: Path) -> dict[str, int]:
     return dict(kinds)
 
 
-_WRITERS: Mapping[Task, Callable[[Sequence[Picture], Path], dict[str, int]]] = {
+_WRITERS: Mapping[Task, Callable[[Sequence[LabelledPicture], Path], dict[str, int]]] = {
     Task.REFERRING: _write_referring,
     Task.VQA: _write_vqa,
 }

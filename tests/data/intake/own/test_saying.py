@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geomag.data.intake.own.boxes import LabelledBox, Picture
+from geomag.data.intake.own.boxes import LabelledBox, LabelledPicture
 from geomag.data.intake.own.expressions import expressions
 from geomag.data.intake.own.questions import picture_questions
 from geomag.geometry import PixelBox
@@ -18,7 +18,7 @@ COLUMNS = {"left": 0, "right": 2}
 
 def picture(rows):
     objects = tuple(LabelledBox(label.lower(), PixelBox(*corners)) for *corners, label in rows)
-    return Picture(Path("p.png"), SIDE, SIDE, objects)
+    return LabelledPicture(Path("p.png"), SIDE, SIDE, objects)
 
 
 @st.composite
