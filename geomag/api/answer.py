@@ -1,6 +1,5 @@
 """What GeoMag answered about one picture, and what to do with it: show, map, keep."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from geomag.ask.scene import Grid
 
 _COLOURS = ((230, 25, 75), (60, 180, 75), (67, 99, 216), (245, 130, 49), (145, 30, 180))
-_MARKS = re.compile(r"</?p>|\[SEG\d*\]", re.IGNORECASE)
 _OPACITY = 0.5
 
 
@@ -180,19 +178,6 @@ class Answer:
             profile = {"driver": "GTiff", "compress": "DEFLATE", **shape, **place}
             with rasterio.open(path, "w", **profile) as out:
                 out.write(values, 1)
-
-
-def plain_text(raw: str) -> str:
-    """The words of an answer without the model's own tokens.
-
-    >>> plain_text("There is <p> a ship </p> [SEG] near <p> a dam </p> [SEG].")
-    'There is a ship near a dam.'
-    >>> plain_text("[SEG].")
-    ''
-    """
-    words = " ".join(_MARKS.sub(" ", raw).split())
-    words = re.sub(r"\s+([.,;:!?])", r"\1", words)
-    return words if re.search(r"\w", words) else ""
 
 
 def _pixels(polygon: dict[str, Any], transform: Any) -> int:

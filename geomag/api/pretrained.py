@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geomag.api.answer import Answer, plain_text
+from geomag.api.answer import Answer
 from geomag.api.picture import Picture, read_picture
+from geomag.ask.notes import plain_text
 from geomag.config import Profile, load_profile, override, profile_text, project_root
 from geomag.errors import GeoMagError, WeightsError
 from geomag.inference.answer import Arm
@@ -90,8 +91,9 @@ class GeoMag(GeoMagNetwork):
         reply = self.pipeline.reply(outcome)
         prompt, heat = outcome.prepared.question.prompt, outcome.prepared.heat
         scores = tuple(mask.score for mask in reply.masks)
+        words = plain_text(reply.text)
         return Answer(
-            text=plain_text(reply.text),
+            text=words if any(map(str.isalnum, words)) else "",
             raw_text=reply.text,
             masks=tuple(mask.pixels for mask in reply.masks),
             phrases=tuple(mask.phrase for mask in reply.masks),

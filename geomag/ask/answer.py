@@ -96,26 +96,15 @@ def ask_image(
         grid = scene.grid
         boxes = _windows(image, grid.width, grid.height, options)
         folder = _folder(scene.path, asked, out, options)
-        windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
-        identity = {
-            **model.identity(),
-            "image": {**scene.facts(), "sha256": folder.image_digest},
-            "prompt": {
-                "given": words,
-                "asked": prompt.text,
-                "task": prompt.task and prompt.task.value,
-                "task_confidence": round(prompt.task_confidence, 4),
-            },
-            "arm": options.arm,
-            "windows": "whole" if options.whole else windows,
-        }
+        image_facts = {**scene.facts(), "sha256": folder.image_digest}
+        identity = identity_of(model, image_facts, words, prompt, options)
         with folder.filling() as fresh:
             journal = TileJournal(folder.private, identity, resume=options.resume)
             try:
                 tiles = ask_tiles(
                     scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
                 )
-                answer = {**identity, **_said(tiles, prompt)}
+                answer = {**identity, **said(tiles, prompt)}
                 answer |= AnswerFiles(scene, tiles, fresh, options).write(answer)
             except GeoMagError:  # the input is refused: nothing here to go on from
                 journal.remove()
@@ -125,6 +114,29 @@ def ask_image(
     if answer["status"] == "whole":
         journal.remove()
     return answer
+
+
+def identity_of(
+    model: Answering,
+    image_facts: dict[str, Any],
+    words: str,
+    prompt: Prompt,
+    options: AskOptions,
+) -> dict[str, Any]:
+    """What an answer depends on: weights, settings, image, prompt, arm and windows."""
+    windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
+    return {
+        **model.identity(),
+        "image": image_facts,
+        "prompt": {
+            "given": words,
+            "asked": prompt.text,
+            "task": prompt.task and prompt.task.value,
+            "task_confidence": round(prompt.task_confidence, 4),
+        },
+        "arm": options.arm,
+        "windows": "whole" if options.whole else windows,
+    }
 
 
 def _windows(image: str | Path, width: int, height: int, options: AskOptions) -> Sequence[PixelBox]:
@@ -141,7 +153,7 @@ def _windows(image: str | Path, width: int, height: int, options: AskOptions) ->
     return [PixelBox(0, 0, width, height)]
 
 
-def _said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
+def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
     """Texts, windows looked at, tokens and seconds, summed over the scene."""
     texts: Counter[str] = Counter()
     seconds: Counter[str] = Counter()

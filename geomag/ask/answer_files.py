@@ -14,7 +14,7 @@ from geomag.ask.mask_table import SUFFIX
 from geomag.ask.objects import MapObject, find_objects, remove_specks
 from geomag.ask.objects_file import ObjectTable
 from geomag.ask.options import AskOptions, Format
-from geomag.ask.scene import Scene
+from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
 
 ANSWER, MASK = "answer.json", "mask.tif"
@@ -59,14 +59,9 @@ class AnswerFiles:
         model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
         prompt, grid = answer["prompt"]["asked"], self.scene.grid
         with painted(self.scene, self.tiles, layers, self.folder) as painting:
-            n_specks = remove_specks(painting, options.min_area_px)
-            least, tolerance = options.min_area_px, options.simplify_px
-            found = find_objects(painting, layers, grid, min_area_px=least, simplify_px=tolerance)
-            objects = list(found)
+            objects, drawn = objects_of(painting, layers, grid, options)
             tags = {"PROMPT": prompt, "MODEL": model}
             write_mask(painting.mask, self.folder / MASK, grid, layers, **tags)
-            counts = {"min_area_px": least, "simplify_px": tolerance, "removed": n_specks}
-            drawn = {"masks": [_summed(one, objects) for one in layers], "objects": counts}
             pictures = self._write_pictures(answer | drawn, painting, objects)
         table = ObjectTable(objects, prompt, model, grid)
         files = [MASK, MASK + SUFFIX, *self._write_objects(table), *pictures]
@@ -89,6 +84,17 @@ class AnswerFiles:
         write_overlay(self.folder / OVERLAY, self.scene, painting, objects, answer)
         write_heatmap(self.folder / HEATMAP, self.scene, self.tiles, painting, answer)
         return [OVERLAY, HEATMAP]
+
+
+def objects_of(
+    painting: Painting, layers: Layers, grid: Grid, options: AskOptions
+) -> tuple[list[MapObject], dict[str, Any]]:
+    """Objects of joined masks without specks, and what ``answer.json`` says of both."""
+    least, tolerance = options.min_area_px, options.simplify_px
+    n_specks = remove_specks(painting, least)
+    objects = list(find_objects(painting, layers, grid, min_area_px=least, simplify_px=tolerance))
+    counts = {"min_area_px": least, "simplify_px": tolerance, "removed": n_specks}
+    return objects, {"masks": [_summed(one, objects) for one in layers], "objects": counts}
 
 
 def _summed(layer: Layer, objects: Sequence[MapObject]) -> dict[str, Any]:

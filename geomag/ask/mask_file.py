@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
@@ -90,7 +91,7 @@ class Painting:
 
 @contextmanager
 def painted(
-    scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path
+    scene: Scene, tiles: Iterable[Tile], layers: Layers, folder: Path | None
 ) -> Iterator[Painting]:
     """The joined masks, gone afterwards.
 
@@ -98,13 +99,14 @@ def painted(
         scene: Gives the grid and the pixels without data.
         tiles: All windows; memory is that of one.
         layers: Their numbers.
-        folder: Where the working files may stand.
+        folder: Where the working files may stand; None keeps them in memory.
     """
-    grid, files = scene.grid, [folder / ".mask.tif", folder / ".probability.tif"]
+    grid = scene.grid
+    files = [folder and folder / name for name in (".mask.tif", ".probability.tif")]
     try:
         with ExitStack() as stack:
             mask, probability = (
-                stack.enter_context(_working_raster(file, grid, nodata))
+                _working_raster(file, grid, nodata, stack)
                 for file, nodata in zip(files, (NODATA, 0), strict=True)
             )
             painting = Painting(mask, probability)
@@ -112,24 +114,22 @@ def painted(
                 _paint(painting, scene, tile, layers.numbers(tile))
             yield painting
     finally:
-        for file in files:
+        for file in filter(None, files):
             file.unlink(missing_ok=True)
 
 
-def _working_raster(path: Path, grid: Grid, nodata: int) -> Any:
-    """An empty raster; a block that is never written reads as nodata and takes no room."""
+def _working_raster(path: Path | None, grid: Grid, nodata: int, stack: ExitStack) -> Any:
+    """An empty raster; a block that is never written reads as nodata and takes no room.
+
+    It is closed, and in memory freed, with the stack.
+    """
     shape: dict[str, Any] = {"width": grid.width, "height": grid.height, "count": 1}
     blocks = {"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "sparse_ok": True}
-    return rasterio.open(
-        path,
-        "w+",
-        driver="GTiff",
-        dtype="uint8",
-        nodata=nodata,
-        bigtiff="if_safer",
-        **shape,
-        **blocks,
-    )
+    form = {"driver": "GTiff", "dtype": "uint8", "nodata": nodata, "bigtiff": "if_safer"}
+    if path is None:
+        memory = stack.enter_context(MemoryFile())
+        return stack.enter_context(memory.open(**form, **shape, **blocks))
+    return stack.enter_context(rasterio.open(path, "w+", **form, **shape, **blocks))
 
 
 def _paint(painting: Painting, scene: Scene, tile: Tile, numbers: list[int]) -> None:

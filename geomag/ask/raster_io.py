@@ -6,13 +6,15 @@ kinds by content, one driver is allowed, and its network layer is closed while a
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 
 from geomag.errors import ImageError, UnsafePathError
 
@@ -68,17 +70,49 @@ def opened(name: str | Path) -> Iterator[Any]:
             out of range, or it is tied to the ground by control points only.
     """
     path = local_file(name)
+    place = repr(str(path))
+    with _checked(
+        place, partial(_open_file, path), _driver(_magic(path), place), path.stat().st_size
+    ) as dataset:
+        yield dataset
+
+
+@contextmanager
+def opened_bytes(content: bytes, place: str) -> Iterator[Any]:
+    """The dataset of a raster that is in memory already, nothing decoded yet.
+
+    Args:
+        content: Of a JPEG, PNG or GeoTIFF file.
+        place: What it is called in messages.
+
+    Raises:
+        ImageError: As `opened`.
+    """
+    driver = _driver(content[:4], repr(place))
+    with (
+        MemoryFile(content) as memory,
+        _checked(repr(place), memory.open, driver, len(content)) as dataset,
+    ):
+        yield dataset
+
+
+@contextmanager
+def _checked(place: str, open_as: Callable[..., Any], driver: str, n_bytes: int) -> Iterator[Any]:
     with rasterio.Env(**_GDAL_OPTIONS), _quiet():
         try:
-            dataset = rasterio.open(path.resolve(), driver=_driver(path))
+            dataset = open_as(driver=driver)
         except (RasterioError, UnicodeEncodeError) as broken:
             raise ImageError(
-                repr(str(path)), f"cannot be opened ({broken})", remedy="fetch the file again"
+                place, f"cannot be opened ({broken})", remedy="fetch the file again"
             ) from broken
         with dataset:
-            _check_size(path, dataset)
-            _check_ground(path, dataset)
+            _check_size(place, n_bytes, dataset)
+            _check_ground(place, dataset)
             yield dataset
+
+
+def _open_file(path: Path, *, driver: str) -> Any:
+    return rasterio.open(path.resolve(), driver=driver)
 
 
 @contextmanager
@@ -91,33 +125,33 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _driver(path: Path) -> str:
+def _magic(path: Path) -> bytes:
     try:
         with path.open("rb") as handle:
-            magic = handle.read(4)
+            return handle.read(4)
     except OSError as closed:
         raise ImageError(repr(str(path)), f"cannot be opened ({closed.strerror})") from closed
+
+
+def _driver(magic: bytes, place: str) -> str:
     for start, driver in _DRIVERS.items():
         if magic.startswith(start):
             return driver
-    raise ImageError(
-        repr(str(path)), f"starts with bytes {magic.hex(' ')!r}", "a JPEG, PNG or TIFF file"
-    )
+    raise ImageError(place, f"starts with bytes {magic.hex(' ')!r}", "a JPEG, PNG or TIFF file")
 
 
-def _check_size(path: Path, dataset: Any) -> None:
+def _check_size(place: str, n_bytes: int, dataset: Any) -> None:
     width, height = dataset.width, dataset.height
-    place = repr(str(path))
     if not 0 < width * height <= MAX_SCENE_PIXELS:
         raise ImageError(
             place, f"{width} x {height} pixels", f"between 1 and {MAX_SCENE_PIXELS:,} pixels"
         )
     item = max(_item_bytes(dtype) for dtype in dataset.dtypes)
-    size, expanded = path.stat().st_size, width * height * item * dataset.count
-    if expanded > size * MAX_EXPANSION:
+    expanded = width * height * item * dataset.count
+    if expanded > n_bytes * MAX_EXPANSION:
         raise ImageError(
             place,
-            f"the header says {width} x {height} pixels and the file holds {size:,} bytes",
+            f"the header says {width} x {height} pixels and the file holds {n_bytes:,} bytes",
             remedy="fetch the file again",
         )
     rows, columns = dataset.block_shapes[0]
@@ -135,12 +169,12 @@ def _item_bytes(dtype: str) -> int:
     return int(digits.group()) // 8 if digits else 1
 
 
-def _check_ground(path: Path, dataset: Any) -> None:
+def _check_ground(place: str, dataset: Any) -> None:
     """Control points alone would put the mask in the wrong place: better none."""
     if not dataset.transform.is_identity:
         return
     kind = "ground control points" if dataset.gcps[0] else "RPCs" if dataset.rpcs else ""
     if kind:
         raise ImageError(
-            repr(str(path)), f"georeferenced by {kind} only", "a grid", "warp it with `rio warp`"
+            place, f"georeferenced by {kind} only", "a grid", "warp it with `rio warp`"
         )

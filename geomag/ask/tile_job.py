@@ -99,11 +99,30 @@ class TileJournal:
             self.folder.rmdir()
 
 
+class TileMemory:
+    """The answered windows of one job that nobody goes on with, in memory."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Tile] = {}
+
+    def has(self, number: int) -> bool:
+        """Whether a window needs no asking."""
+        return number in self._known
+
+    def write(self, tile: Tile) -> None:
+        """Keep what became of a window."""
+        self._known[tile.number] = tile
+
+    def read(self, number: int, box: PixelBox) -> Tile:
+        """One window as it was kept."""
+        return self._known[number]
+
+
 @dataclass(frozen=True, slots=True)
 class TiledAnswers:
     """All windows of a job, read back one at a time."""
 
-    journal: TileJournal
+    journal: TileJournal | TileMemory
     boxes: Sequence[PixelBox]
 
     def __iter__(self) -> Iterator[Tile]:
@@ -115,7 +134,7 @@ def ask_tiles(
     scene: Scene,
     boxes: Sequence[PixelBox],
     answer: Answerer,
-    journal: TileJournal,
+    journal: TileJournal | TileMemory,
     *,
     log: Callable[[str], None],
 ) -> TiledAnswers:

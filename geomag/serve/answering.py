@@ -1,23 +1,26 @@
-"""One picture as bytes and one prompt to an answer with its masks run-length coded.
+"""One picture as bytes and one prompt to an answer with its masks run-length coded, all in memory.
 
 The work is `geomag.ask`'s: bands, stretch, windows and joined masks are those of ``geomag ask``.
 """
 
-import dataclasses
-import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 
-from geomag.ask.answer import Answering, ask_image
-from geomag.ask.answer_files import MASK
+from geomag.ask.answer import Answering, identity_of, said
+from geomag.ask.answer_files import objects_of
+from geomag.ask.mask_file import Layers, painted
+from geomag.ask.notes import notes_of
 from geomag.ask.options import AskOptions
-from geomag.ask.raster_io import opened
-from geomag.ask.scene import MAX_WHOLE_PIXELS
-from geomag.errors import GeoMagError, ImageError
-from geomag.geometry import BoolMask, encode_mask
+from geomag.ask.raster_io import opened_bytes
+from geomag.ask.scene import MAX_WHOLE_PIXELS, Scene, scene_of
+from geomag.ask.tile_job import TiledAnswers, TileMemory, ask_tiles
+from geomag.ask.tiling import scene_windows
+from geomag.errors import ImageError
+from geomag.geometry import box_of_mask, encode_mask
+from geomag.inference.prompt import read_prompt
 
 KEPT = (
     "text", "status", "granularity", "looks", "visual_tokens", "seconds", "notes", "prompt", "arm",
@@ -45,20 +48,27 @@ def answer_picture(
     Raises:
         GeoMagError: If the picture, the prompt or an option is wrong, or the picture too large.
     """
-    options = dataclasses.replace(options, pictures=False)
-    with tempfile.TemporaryDirectory(prefix="geomag-") as scratch:
-        path, out = Path(scratch) / "image", Path(scratch) / "out"
-        path.write_bytes(content)
-        try:
-            with opened(path) as dataset:
-                _refuse_large(dataset.width, dataset.height)
-            answer = ask_image(model, path, words, out, options, log=lambda _: None)
-        except GeoMagError as wrong:  # the temporary name says nothing to whoever sent the picture
-            place = wrong.place.replace(str(path), "image")
-            raise dataclasses.replace(wrong, place=place) from wrong
-        masks = _masks(out / MASK, answer["masks"]) if "masks" in answer else []
-    image = {key: answer["image"][key] for key in ("width", "height", "crs", "transform", "sha256")}
-    return {**{key: answer[key] for key in KEPT}, "image": image, "masks": masks}
+    options.check()
+    asked = read_prompt(words)
+    with opened_bytes(content, "image") as dataset:
+        _refuse_large(dataset.width, dataset.height)
+        scene = scene_of(dataset, Path("image"), options.bands)
+        prompt = model.fit(asked)
+        windows = {"tile_px": options.tile_px, "overlap_px": options.overlap_px}
+        boxes = scene_windows(scene.grid.width, scene.grid.height, **windows)
+        tiles = ask_tiles(
+            scene,
+            boxes,
+            lambda pixels: model.ask(pixels, prompt, arm=options.arm),
+            TileMemory(),
+            log=lambda _: None,
+        )
+        image = {**scene.facts(), "sha256": sha256(content).hexdigest()}
+        answer = identity_of(model, image, words, prompt, options) | said(tiles, prompt)
+        masks = _masks(scene, tiles, options, answer)
+        answer["notes"] += notes_of(answer, scene.grid, is_usual_format=False)
+    kept = {key: image[key] for key in ("width", "height", "crs", "transform", "sha256")}
+    return {**{key: answer[key] for key in KEPT}, "image": kept, "masks": masks}
 
 
 def _refuse_large(width: int, height: int) -> None:
@@ -68,23 +78,21 @@ def _refuse_large(width: int, height: int) -> None:
         )
 
 
-def _masks(path: Path, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    with rasterio.open(path) as raster:
-        values = raster.read(1)
-    return [
-        {
-            **encode_mask(drawn := values == mask["value"]),
-            "phrase": mask["phrase"],
-            "score": mask["score"],
-            "area_px": mask["area_px"],
-            "box": _box(drawn),
-        }
-        for mask in known
-    ]
-
-
-def _box(mask: BoolMask) -> list[int] | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+def _masks(
+    scene: Scene, tiles: TiledAnswers, options: AskOptions, answer: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Joined masks, run-length coded; ``answer`` is told of them as ``answer.json`` would be."""
+    layers = Layers(tiles)
+    if not layers:
+        return []
+    with painted(scene, tiles, layers, None) as painting:
+        _, drawn = objects_of(painting, layers, scene.grid, options)
+        values = painting.mask.read(1)
+    answer |= drawn
+    rows = []
+    for one in drawn["masks"]:
+        mask = np.asarray(values == one["value"])
+        box = box_of_mask(mask)
+        row = {key: one[key] for key in ("phrase", "score", "area_px")}
+        rows.append({**encode_mask(mask), **row, "box": box and list(box.as_ints())})
+    return rows
