@@ -11,7 +11,7 @@ from geomag.bench.gpu.clock import synchronize
 from geomag.bench.gpu.decoding import PROMPT_TOKENS, random_prompts
 from geomag.bench.gpu.random_model import Scale
 from geomag.bench.gpu.sections import Figures
-from geomag.bench.gpu.training import one_training, training_samples
+from geomag.bench.gpu.training import MICRO, one_training, training_samples
 from geomag.magcrop.heatmap import ProbeInputs, heatmap
 from geomag.model.geomag import GeoMag
 
@@ -31,7 +31,7 @@ def measure_kernels(figures: Figures, model: GeoMag, scale: Scale) -> None:
     }
     for name, run in works.items():
         figures[name] = costliest(run, vlm.device)
-    micro = 2 if scale.small else model.profile.train.micro_batch
+    micro = 2 if scale.small else MICRO
     samples = training_samples(model)
     update = partial(
         one_training, model, samples, checkpointing=False, batch=micro, micro=micro, updates=2
