@@ -169,4 +169,4 @@ def _outlined(image: RgbImage, objects: Sequence[MapObject], scene: Scene) -> Rg
 
 def _titles(answer: dict[str, Any]) -> list[LegendRow]:
     asked, said = answer["prompt"]["given"], answer["text"]
-    return [LegendRow(f"Asked: {asked}"), LegendRow(f"Answered: {said or '(no text)'}")]
+    return [LegendRow(f"Asked: {asked}"), LegendRow(f"Answered: {said or '(no words)'}")]

@@ -17,7 +17,8 @@ def plain_text(text: str) -> str:
     'Two ships lie by a pier.'
     """
     words = " ".join(_MARKS.sub(" ", text).split())
-    return re.sub(r"\s+([.,;:?!])", r"\1", words)
+    closed = re.sub(r"\s+([.,;:?!])", r"\1", words)
+    return closed if any(letter.isalnum() for letter in closed) else ""
 
 
 def counted(number: int, thing: str) -> str:

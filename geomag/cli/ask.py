@@ -89,7 +89,8 @@ def summary(answer: dict[str, Any], folder: Path) -> str:
     from geomag.ask.notes import counted
 
     level, share = answer["granularity"], answer["granularity_confidence"]
-    lines = [answer["text"] or "(no text)", f"  granularity: {level}, probability {share:.2f}"]
+    silent = "(masks, no words)" if answer.get("masks") else "(no words)"
+    lines = [answer["text"] or silent, f"  granularity: {level}, probability {share:.2f}"]
     lines += [
         f"  mask {m['value']}: {m['phrase']}, {m['area_px']:,} pixels in "
         f"{counted(m['objects'], 'object')}, "

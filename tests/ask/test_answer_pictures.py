@@ -129,6 +129,7 @@ def test_no_doubt_is_said_from_six_tenths_on(tmp_path):
     [
         ("It is [SEG].", "It is."),
         ("It is [SEG", "It is"),
+        ("[SEG] .", ""),
         ("<p> a dam </p> [SEG0][SEG1] , then [SEG]", "a dam, then"),
         ("yes", "yes"),
     ],
