@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from geomag.dvc_cache import is_cached
 from geomag.errors import AnnotationError, UnsafePathError, of_system
 from geomag.parse import decode, mapping, parse_json, read_text
 from geomag.partial import partial_file
@@ -115,7 +116,7 @@ def inside(root: Path, relative: str, *, place: str) -> Path:
 
     Raises:
         UnsafePathError: On an absolute path, a drive, a backslash, a ``..`` part, or a link
-            whose target lies outside ``root``.
+            whose target lies outside ``root`` and is no version in DVC's cache of its project.
     """
     pure = PurePosixPath(relative)
     if (
@@ -129,6 +130,7 @@ def inside(root: Path, relative: str, *, place: str) -> Path:
             place, f"path {relative!r} may leave the data root", "a relative path inside it"
         )
     joined = root / pure
-    if not joined.resolve().is_relative_to(root.resolve()):
+    target = joined.resolve()
+    if not target.is_relative_to(root.resolve()) and not is_cached(target, root):
         raise UnsafePathError(place, f"path {relative!r} follows a link out of the data root")
     return joined

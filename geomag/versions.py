@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from geomag.dvc_cache import cached_file
 from geomag.errors import AnnotationError, ToolError
 from geomag.io import file_digest, read_json, value_digest
 from geomag.parse import read_text, read_yaml
@@ -71,7 +72,7 @@ def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | No
 
 def listing(root: Path, md5: str) -> list[tuple[str, str]] | None:
     """``(relative path, md5)`` of every file in the version of a folder; None if not cached."""
-    path = root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    path = cached_file(root, md5)
     if not path.is_file():
         return None
     entries = read_json(path)

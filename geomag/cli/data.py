@@ -56,10 +56,9 @@ def check(
 ) -> None:
     """Tell whether downloads are whole: tree, counts, first broken record, remedy."""
     from geomag.config import load_profile, override, project_root
-    from geomag.data.benchmarks import BENCHMARKS
     from geomag.data.validate.check import check_benchmark
 
-    names = benchmarks or list(BENCHMARKS)
+    names = _known(benchmarks)
     profile = load_profile()
     if accept_count:
         profile = override(profile, data={"accept_count": names})
@@ -123,7 +122,6 @@ def leakage(
 ) -> None:
     """Tell which test pictures are, or look like, a training picture of any benchmark."""
     from geomag.config import load_profile, project_root
-    from geomag.data.benchmarks import BENCHMARKS
     from geomag.data.validate.leakage import FILES, audit, page, write
     from geomag.outputs import check_files
 
@@ -132,7 +130,7 @@ def leakage(
         check_files(out, FILES, "--out", inputs=read, overwrite=overwrite)
     profile, root = load_profile(), project_root()
     folder = records or root / "artifacts" / "records"
-    files = {name: folder / name / "records.jsonl" for name in benchmarks or BENCHMARKS}
+    files = {name: folder / name / "records.jsonl" for name in _known(benchmarks)}
     found = audit(data or root / "data", files, most_bits=profile.data.alike_bits, log=typer.echo)
     write(found, out or root / "artifacts" / "leakage")
     typer.echo(page(found))
@@ -182,3 +180,14 @@ def add(
         return
     counts = ", ".join(f"{split} {count:,}" for split, count in done.counts.items())
     typer.echo(f"{benchmark}: {len(done.new_files)} new files, now {counts}; kept in {done.folder}")
+
+
+def _known(names: list[str] | None) -> list[str]:
+    """The named benchmarks, all when none is named; refuses one that there is not."""
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.errors import ConfigError
+
+    for name in names or ():
+        if name not in BENCHMARKS:
+            raise ConfigError("benchmark", repr(name), f"one of {', '.join(BENCHMARKS)}")
+    return names or list(BENCHMARKS)

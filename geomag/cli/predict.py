@@ -49,12 +49,14 @@ def predict(
     if (data is None) != (records is None):
         raise ConfigError("--data, --records", "one of the two", "both, or neither")
     from geomag.cli.settings import prepare
+    from geomag.data.benchmarks.spec import benchmark_root
     from geomag.evaluate.predict import Source, predict_benchmark
 
     settings, root = prepare(profile)
     artifacts, heat = root / "artifacts", root / "work" / "heat"
     if data is not None and records is not None:
-        source, folder = Source(benchmark, data, records, heat, is_line=False), records.parent
+        pictures = benchmark_root(data, benchmark)
+        source, folder = Source(benchmark, pictures, records, heat, is_line=False), records.parent
     else:
         stored = artifacts / "records" / benchmark / "records.jsonl"
         source = Source(benchmark, root / "data" / benchmark, stored, heat)

@@ -18,6 +18,8 @@ def report(
     """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""
     from geomag.config import load_profile
     from geomag.config.load import project_root
+    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.errors import AnnotationError
     from geomag.outputs import check_folder
     from geomag.report.build import build_report
     from geomag.report.gallery import draw_all
@@ -30,7 +32,15 @@ def report(
             out, "--out", inputs=[scores or root / "artifacts" / "scores"], overwrite=overwrite
         )
     settings = load_profile(profile)
+    place = scores or root / "artifacts" / "scores"
+    if not any((place / f"{name}.json").is_file() for name in BENCHMARKS):
+        raise AnnotationError(
+            str(place),
+            "no score of a benchmark" if place.is_dir() else "no such folder",
+            "BENCHMARK.json files, as `geomag score --json` writes them",
+            "make sample, or name the folder with --scores",
+        )
     drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
-    done = build_report(scores or root / "artifacts" / "scores", target, drawn)
+    done = build_report(place, target, drawn)
     sync(root)
     typer.echo(f"{len(done.cells)} cells of ours, {len(drawn)} pictures: {target / 'index.html'}")

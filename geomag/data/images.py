@@ -4,11 +4,14 @@ Pillow's own guard warns at 89 and fails at 179 megapixels by global state; here
 chosen by the first bytes, so a file's suffix, and formats we do not use, play no part.
 """
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Exif
 from PIL.ImageFile import ImageFile
 from PIL.ImageMode import getmode
 from PIL.JpegImagePlugin import JpegImageFile
@@ -28,6 +31,10 @@ _KINDS: dict[bytes, type[ImageFile]] = {
     b"II+\x00": TiffImageFile,
     b"MM\x00+": TiffImageFile,
 }
+_ORIENTATION, _SUBFILE = 274, 254
+_REDUCED_OR_MASK = 0b101
+"""Bits of a page's kind: an overview of another page, a mask of it."""
+_MOST_PAGES = 100
 _DTYPES = {"1": "bool", "I;16": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}
 
 
@@ -41,6 +48,13 @@ class ImageInfo:
     """Pixels."""
     mode: str
     """Pillow's mode: RGB, L, P, RGBA, I;16 ..."""
+    n_pages: int = 1
+    """Pictures in the file, of which the first is read; overviews and masks do not count."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a record of this picture says about it."""
+        return ("multi_page",) if self.n_pages > 1 else ()
 
     @property
     def bands(self) -> int:
@@ -85,9 +99,53 @@ def open_image(path: Path) -> ImageFile:
 
 
 def image_info(path: Path) -> ImageInfo:
-    """Size and mode from the header alone; raises what `open_image` raises."""
+    """Size, mode and pages from the header alone.
+
+    Raises:
+        ImageError: As `open_image`, or if the header says that the picture is to be turned:
+            some tools turn it and some do not, so nobody knows which way the labels are.
+    """
     with open_image(path) as image:
-        return ImageInfo(image.width, image.height, image.mode)
+        turned = _orientation(image)
+        if turned != 1:
+            raise ImageError(
+                str(path),
+                f"orientation {turned}: to be turned or mirrored before it is looked at",
+                "an upright picture, as it was labelled",
+                "turn the pixels (exiftran -a, or mogrify -auto-orient) and check the labels",
+            )
+        return ImageInfo(image.width, image.height, image.mode, _pages(image))
+
+
+def _orientation(image: ImageFile) -> int:
+    """EXIF's or TIFF's orientation; 1 is upright, as is what neither knows."""
+    found: Any = 1
+    if isinstance(image, TiffImageFile):
+        found = image.tag_v2.get(_ORIENTATION, 1)
+    elif raw := image.info.get("exif"):
+        exif = Exif()
+        try:
+            exif.load(raw)
+            found = exif.get(_ORIENTATION, 1)
+        except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+            return 1  # broken metadata are no picture's fault
+    return found if isinstance(found, int) and 1 < found <= 8 else 1
+
+
+def _pages(image: ImageFile) -> int:
+    """Full-size pictures in a TIFF; other kinds hold one."""
+    if not isinstance(image, TiffImageFile):
+        return 1
+    pages = 0
+    try:
+        for number in range(_MOST_PAGES):
+            image.seek(number)
+            pages += not int(image.tag_v2.get(_SUBFILE, 0)) & _REDUCED_OR_MASK
+    except (EOFError, SyntaxError, OSError, ValueError, KeyError, TypeError, struct.error):
+        pass  # the end, or a broken directory after pages that can be read
+    finally:
+        image.seek(0)
+    return max(1, pages)
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

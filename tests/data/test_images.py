@@ -80,3 +80,29 @@ def test_a_colour_mask_and_a_truncated_one_are_refused(tmp_path):
     (tmp_path / "t.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ImageError, match=r"t\.png: cannot be decoded"):
         read_grey(tmp_path / "t.png")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("turned", [0, 1, 3, 6, 8, 9])
+def test_a_picture_that_is_to_be_turned_is_refused(tmp_path, suffix, turned):
+    path = tmp_path / f"a{suffix}"
+    exif = Image.Exif()
+    exif[274] = turned
+    Image.new("RGB", (40, 20)).save(path, exif=exif)
+    if turned in (0, 1, 9):  # upright, or no orientation that there is
+        assert image_info(path) == ImageInfo(40, 20, "RGB")
+        return
+    with pytest.raises(ImageError, match=f"orientation {turned}: to be turned.*auto-orient"):
+        image_info(path)
+
+
+def test_overviews_and_masks_are_no_pages(tmp_path):
+    import rasterio
+    from rasterio.enums import Resampling
+
+    path = tmp_path / "a.tif"
+    shape = {"width": 512, "height": 512, "count": 3, "dtype": "uint8", "photometric": "RGB"}
+    with rasterio.open(path, "w", driver="GTiff", **shape) as out:
+        out.write(np.zeros((3, 512, 512), dtype=np.uint8))
+        out.build_overviews([2, 4], Resampling.nearest)
+    assert image_info(path).n_pages == 1

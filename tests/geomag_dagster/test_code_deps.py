@@ -24,6 +24,7 @@ ENTRIES = {
 }
 WEIGHTS = "geomag/released"
 PLUMBING = (
+    "geomag/dvc_cache.py",
     "geomag/errors.py",
     "geomag/io.py",
     "geomag/outputs.py",

@@ -91,7 +91,7 @@ class Captions:
             height=info.height,
             answers=_sentences(row, place),
             kind=kind,
-            notes=() if info.mode == "RGB" else (f"mode_{info.mode}",),
+            notes=(*info.notes, *([] if info.mode == "RGB" else [f"mode_{info.mode}"])),
         )
 
 

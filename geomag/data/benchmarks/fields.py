@@ -64,6 +64,28 @@ def box_of(values: Sequence[Any], *, place: str) -> PixelBox:
     return PixelBox(x0, y0, x1, y1)
 
 
+def stated_size(root: Any, place: str) -> tuple[int, int] | None:
+    """``(width, height)`` of ``<size>`` in Pascal VOC's XML; None where it is left out or 0."""
+    sides = [(root.findtext(f"size/{side}") or "0").strip() for side in ("width", "height")]
+    width, height = (number(side, place=f"{place}, size") for side in sides)
+    return (int(width), int(height)) if width and height else None
+
+
+def refuse_other_size(stated: tuple[int, int] | None, found: tuple[int, int], place: str) -> None:
+    """Refuse boxes of a picture of another size: they would lie elsewhere in this one.
+
+    Raises:
+        AnnotationError: With both sizes, ``(width, height)``.
+    """
+    if stated is not None and stated != found:
+        raise AnnotationError(
+            f"{place}, size",
+            f"{stated[0]} x {stated[1]} pixels, and the picture has {found[0]} x {found[1]}",
+            "the picture that was annotated",
+            "annotate this one again, or bring back the original",
+        )
+
+
 def file_stem(name: str, *, place: str) -> str:
     """Stem of a bare or slashed file name found in data.
 

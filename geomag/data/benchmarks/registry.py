@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from geomag.data.benchmarks import BENCHMARKS
+from geomag.data.benchmarks.spec import benchmark_root
 from geomag.data.records import Record
 from geomag.errors import ConfigError
 from geomag.io import inside
@@ -70,13 +71,13 @@ def _part(name: str, part: str) -> Any:
 
 
 def read_benchmark(name: str, root: Path) -> Iterator[Record]:
-    """All records of a benchmark, read from its folder ``root`` (``data/<benchmark>``).
+    """All records of a benchmark, read from its folder ``root``, or from ``root/<benchmark>``.
 
     Raises:
         UnsafePathError: If an annotation file is a link that leaves ``root``.
         AnnotationError: At the first fault in the files.
     """
-    reader = reader_for(name)
+    reader, root = reader_for(name), benchmark_root(root, name)
     for path in reader.sources(root):
         inside(root, path.relative_to(root).as_posix(), place=path.name)
     yield from reader.read(root)

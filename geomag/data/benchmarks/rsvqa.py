@@ -84,6 +84,7 @@ class Rsvqa:
                 text=field(row, "question", str, place=place),
                 answers=(_answer_of(row, question_id, answers, place),),
                 kind=_type(row, place),
+                notes=info.notes,
             )
 
 

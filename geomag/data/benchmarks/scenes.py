@@ -10,7 +10,7 @@ from pathlib import Path
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.merge_lines import read_lines, same_file, write_joined_lines
-from geomag.data.benchmarks.tree import SUFFIXES, ImageFolder, locate
+from geomag.data.benchmarks.tree import SUFFIXES, ImageFolder, is_litter, locate
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.parse import read_text
@@ -44,7 +44,7 @@ class Scenes:
         folder = self._folder(root)
         noted = _noted(self.sources(root))
         for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-            if not entry.is_dir() or entry.name.startswith((".", "__MACOSX")):
+            if not entry.is_dir() or is_litter(entry.name):
                 continue
             if entry.name not in self.classes:
                 raise AnnotationError(
@@ -70,7 +70,7 @@ class Scenes:
             place = f"{folder.name}/{name}"
             image = images.path(name.rsplit(".", 1)[0], place=place)
             info = images.info(image)
-            notes = [noted[name]] if name in noted else []
+            notes = [*info.notes, *([noted[name]] if name in noted else [])]
             if not name.lower().startswith(folder.name.lower()):
                 notes.append("name_of_another_class")
             yield Record(

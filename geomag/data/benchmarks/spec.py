@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 
 class Task(StrEnum):
@@ -90,3 +91,8 @@ class Benchmark:
     def arms(self) -> tuple[str, ...]:
         """Prediction arms: ``magcrop`` always, ``plain`` where Table 7 ablates it."""
         return ("magcrop", "plain") if self.ablated else ("magcrop",)
+
+
+def benchmark_root(data: Path, benchmark: str) -> Path:
+    """The folder of a benchmark under ``data``, or ``data`` itself if it has no such folder."""
+    return data / benchmark if (data / benchmark).is_dir() else data

@@ -19,7 +19,19 @@ MAX_DEPTH = 3
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 """Accepted image kinds; the case of the suffix plays no part."""
 
+LITTER = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX", "#recycle")
+"""What file managers and network drives leave in every folder: files, or folders of them."""
+
 _SHOWN = 20
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name is no part of a download, or hidden.
+
+    >>> is_litter("@eaDir"), is_litter(".git"), is_litter("Airport")
+    (True, True, False)
+    """
+    return name.startswith(".") or any(PurePath(name).match(pattern) for pattern in LITTER)
 
 
 def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Path:
@@ -54,7 +66,7 @@ def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Pat
             Path(entry.path)
             for listed in entries.values()
             for entry in listed
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            if entry.is_dir(follow_symlinks=False) and not is_litter(entry.name)
         )
     names = sorted(path.name for path in root.iterdir())[:_SHOWN]
     raise AnnotationError(str(root), f"no such tree, only {names}", wanted, "fetch it again")
@@ -63,6 +75,24 @@ def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Pat
 def locate_with(root: Path, *names: str, wanted: str) -> Path:
     """The shallowest folder at or under ``root`` that directly holds all ``names``."""
     return locate(root, lambda entries: entries.issuperset(names), wanted=wanted)
+
+
+def locate_near(root: Path, start: Path, name: str, *, wanted: str) -> Path:
+    """The folder or file ``name`` that is closest to ``start``, a folder at or under ``root``.
+
+    Where somebody keeps several benchmarks side by side, each of them finds its own.
+
+    Raises:
+        AnnotationError: As `locate`.
+    """
+    for folder in (start, *start.parents):
+        if folder == root or not folder.is_relative_to(root):
+            break
+        try:
+            return locate_with(folder, name, wanted=wanted) / name
+        except AnnotationError:
+            continue
+    return locate_with(root, name, wanted=wanted) / name
 
 
 def first_folder(parent: Path, *names: str) -> Path:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
@@ -41,8 +41,6 @@ from geomag.versions import require_dvc
 
 MANIFEST = "MANIFEST.json"
 _MARKERS = (SAMPLE_MARKER, OWN_MARKER)
-_LITTER = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini")
-"""What file managers leave in every folder; two drops would differ in it."""
 _SHOWN = 10
 _BUSY_WAITS_S = (1.0, 5.0, 15.0)
 
@@ -152,13 +150,13 @@ def receive(drop: Path, benchmark: str, root: Path) -> Path:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Relative paths, sorted; a link anywhere in it is refused."""
+    """Relative paths, sorted; a link anywhere in it is refused, but one into DVC's cache."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
+        if path.is_symlink() and not is_cached(path.resolve(), folder):
             raise UnsafePathError(str(path), "a link", "the file itself")
-        is_litter = any(path.match(pattern) for pattern in _LITTER)
-        if path.is_file() and name != MANIFEST and not is_litter:
+        is_left = any(PurePath(part).match(p) for part in Path(name).parts for p in LITTER)
+        if path.is_file() and name != MANIFEST and not is_left:
             yield name
 
 

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from geomag.config import Profile
 from geomag.data.benchmarks.registry import read_benchmark, reader_for
-from geomag.data.validate.run import benchmark_root, binding_counts
+from geomag.data.benchmarks.spec import benchmark_root
+from geomag.data.validate.run import binding_counts
 from geomag.errors import AnnotationError, GeoMagError
 
 

@@ -14,6 +14,7 @@ from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.benchmarks.registry import read_benchmark, reader_for
+from geomag.data.benchmarks.spec import benchmark_root
 from geomag.data.layouts.marker import SAMPLE_MARKER
 from geomag.data.records import write_records
 from geomag.data.validate.expected import Expected, expected_counts
@@ -66,11 +67,6 @@ class ValidationReport:
             "is_valid": self.is_valid,
             "outcomes": [outcome.to_json() for outcome in self.outcomes],
         }
-
-
-def benchmark_root(data: Path, benchmark: str) -> Path:
-    """The folder of a benchmark under ``data``, or ``data`` itself if it has no such folder."""
-    return data / benchmark if (data / benchmark).is_dir() else data
 
 
 def binding_counts(benchmark: str, root: Path, profile: Profile) -> tuple[Expected, bool]:

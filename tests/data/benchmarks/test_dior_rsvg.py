@@ -108,3 +108,17 @@ def test_an_absent_split_file_is_named(dior):
     (dior / "DIOR_RSVG/val.txt").unlink()
     with pytest.raises(AnnotationError, match=r"val\.txt: no such file"):
         read(dior)
+
+
+def test_boxes_of_a_picture_of_another_size_are_refused(dior):
+    head = "<annotation>"
+    edit(dior, "00020", head, f"{head}<size><width>800</width><height>600</height></size>")
+    said = r"00020\.xml, object 0, size: 800 x 600 pixels, and the picture has \d+ x \d+"
+    with pytest.raises(AnnotationError, match=said):
+        read(dior)
+
+
+def test_a_size_of_nothing_says_nothing(dior):
+    head = "<annotation>"
+    edit(dior, "00020", head, f"{head}<size><width>0</width><height>0</height></size>")
+    assert len(read(dior)) == 5

@@ -171,3 +171,29 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path):
     (tmp_path / "readme.txt").touch()
     with pytest.raises(AnnotationError, match=r"only \['readme.txt'\].*refs\(unc\)\.p"):
         list(read_benchmark("rrsis_d", tmp_path))
+
+
+def test_f14_an_absolute_file_name_among_the_instances_is_refused(rrsis):
+    rrsis.instances["images"][0]["file_name"] = "/etc/passwd"
+    with pytest.raises(UnsafePathError, match=r"instances\.json, image 7, file_name"):
+        read(rrsis)
+
+
+def test_f19_one_sentence_of_two_refs_is_refused(rrsis):
+    rrsis.refs[3]["sentences"][0]["sent_id"] = 7
+    with pytest.raises(AnnotationError, match=r"ref_id 31: sent_id 7 also stands at .*ref_id 7"):
+        read(rrsis)
+
+
+def test_f20_beside_other_benchmarks_each_finds_its_own_pictures(rrsis, dior):
+    """The parent of all benchmarks, given in place of one, and one level above a renamed folder."""
+    rrsis.write()
+    parent = rrsis.root.parent
+    assert dior.parent == parent
+    wanted = [record.id for record in read_benchmark("rrsis_d", rrsis.root)]
+    assert [record.id for record in read_benchmark("rrsis_d", parent)] == wanted
+    rrsis.root.rename(parent / "theirs")
+    found = list(read_benchmark("rrsis_d", parent))
+    assert [record.id for record in found] == wanted
+    assert found[0].image.startswith("theirs/images/rrsisd/JPEGImages/")
+    assert len(list(read_benchmark("dior_rsvg", parent))) == 5

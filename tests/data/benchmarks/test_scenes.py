@@ -92,3 +92,21 @@ def test_f44_names_with_blanks_and_accents_work(aid):
     for name in ("beach é.jpg", "beach a b.jpg"):
         shutil.copy(picture, picture.with_name(name))
     assert {"Beach/beach é.jpg", "Beach/beach a b.jpg"} <= {r.id for r in read(aid)}
+
+
+def test_what_network_drives_leave_is_no_class_and_no_picture(aid):
+    before = [record.id for record in read(aid)]
+    (aid / "AID" / "@eaDir" / "beach_1.jpg@SynoEAStream").mkdir(parents=True)
+    (aid / "AID" / "Beach" / "Thumbs.db").write_bytes(b"thumbs")
+    (aid / "AID" / "Beach" / "@eaDir").mkdir()
+    assert [record.id for record in read(aid)] == before
+
+
+def test_a_picture_with_more_pages_is_noted(aid):
+    one = Image.new("RGB", (20, 20))
+    (aid / "AID" / "Beach" / "beach_2.jpg").unlink()
+    path = aid / "AID" / "Beach" / "beach_2.tif"
+    one.save(path, save_all=True, append_images=[one])
+    notes = {record.id: record.notes for record in read(aid)}
+    assert notes["Beach/beach_2.tif"] == ("multi_page",)
+    assert notes["Beach/beach_1.jpg"] == ()

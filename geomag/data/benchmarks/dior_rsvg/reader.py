@@ -7,8 +7,8 @@ from typing import Any
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.dior import dior_display
-from geomag.data.benchmarks.fields import box_of
-from geomag.data.benchmarks.tree import ImageFolder, locate_with
+from geomag.data.benchmarks.fields import box_of, refuse_other_size, stated_size
+from geomag.data.benchmarks.tree import ImageFolder, locate_near, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError
 from geomag.geometry import PixelBox
@@ -28,6 +28,8 @@ class _Object:
     name: str
     box: PixelBox
     place: str
+    size: tuple[int, int] | None
+    """Width and height that its file states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class DiorRsvg:
         paths = self.sources(root)
         lists, files = paths[: len(_SPLITS)], paths[len(_SPLITS) :]
         images = ImageFolder(
-            root, locate_with(root, "JPEGImages", wanted=_TREE) / "JPEGImages", (".jpg", ".jpeg")
+            root, locate_near(root, paths[0].parent, "JPEGImages", wanted=_TREE), (".jpg", ".jpeg")
         )
         images.require(path.stem for path in files)
         objects = [item for path in files for item in _objects(path)]
@@ -63,6 +65,7 @@ class DiorRsvg:
 
 def _objects(path: Path) -> Iterator[_Object]:
     root = read_xml(path)
+    size = stated_size(root, path.name)
     found = root.findall("object")
     if not found:
         raise AnnotationError(str(path), "no object", "one or more objects")
@@ -70,7 +73,7 @@ def _objects(path: Path) -> Iterator[_Object]:
         place = f"{path.name}, object {position}"
         corners = [_text(item, f"bndbox/{corner}", place) for corner in _CORNERS]
         name = _text(item, "name", place)
-        yield _Object(path.stem, name, box_of(corners, place=f"{place}, bndbox"), place)
+        yield _Object(path.stem, name, box_of(corners, place=f"{place}, bndbox"), place, size)
 
 
 def _text(item: Any, tag: str, place: str) -> str:
@@ -118,6 +121,7 @@ def _index_lists(lists: tuple[Path, ...], n_objects: int) -> list[list[int]]:
 def _record(split: Split, index: int, item: _Object, images: ImageFolder) -> Record:
     image = images.path(item.stem, place=item.place)
     info = images.info(image)
+    refuse_other_size(item.size, (info.width, info.height), item.place)
     display = dior_display(item.name, place=f"{item.place}, name")
     return Record(
         benchmark="dior_rsvg",
@@ -130,6 +134,7 @@ def _record(split: Split, index: int, item: _Object, images: ImageFolder) -> Rec
         answers=(display,),
         kind=display,
         boxes=(item.box,),
+        notes=info.notes,
     )
 
 

@@ -98,6 +98,7 @@ def _record(path: Path, stem: str, split: Split, images: ImageFolder) -> Record:
         raise AnnotationError(
             place, f"{len(masks)} masks", f"one for each of {len(grounding.phrases)} [SEG]"
         )
+    notes += info.notes
     if stem != path.stem:
         notes.append("image_not_stem")
     if grounding.n_without_phrase:

@@ -75,7 +75,7 @@ def _record(
         )
     grey = read_grey(masks.root / mask_file)
     mask = grey > MASK_THRESHOLD
-    notes = []
+    notes = [*info.notes]
     if not np.isin(grey, (0, 255)).all():
         notes.append("grey_mask")
     if not mask.any():

@@ -10,7 +10,7 @@ from geomag.data.benchmarks.dior import dior_display
 from geomag.data.benchmarks.fields import box_of, by_id, field, file_stem
 from geomag.data.benchmarks.masks import coco_polygon_rle, resized_nearest, rle_of
 from geomag.data.benchmarks.own_marker import OwnMarker, own_marker
-from geomag.data.benchmarks.tree import ImageFolder, locate_with
+from geomag.data.benchmarks.tree import ImageFolder, locate_near, locate_with
 from geomag.data.images import ImageInfo
 from geomag.data.records import Record
 from geomag.data.unpickle import load_plain_pickle
@@ -52,7 +52,7 @@ class RrsisD:
         refs = locate_with(root, "refs(unc).p", wanted=_TREE) / "refs(unc).p"
         if (beside := refs.with_name("instances.json")).is_file():
             return refs, beside
-        return refs, locate_with(root, "instances.json", wanted=_TREE) / "instances.json"
+        return refs, locate_near(root, refs.parent, "instances.json", wanted=_TREE)
 
     def read(self, root: Path) -> Iterator[Record]:
         """Records in the order of the pickle."""
@@ -61,12 +61,14 @@ class RrsisD:
         if not isinstance(refs, list):
             raise AnnotationError(str(refs_path), f"a {type(refs).__name__}", "a list of refs")
         instances = _load_instances(instances_path, own_marker(root, self.benchmark))
-        images = ImageFolder(root, locate_with(root, "JPEGImages", wanted=_TREE) / "JPEGImages")
+        folder = locate_near(root, refs_path.parent, "JPEGImages", wanted=_TREE)
+        images = ImageFolder(root, folder)
         stems = [
             file_stem(field(ref, "file_name", str, place=where), place=where)
             for ref, where in _placed(refs, refs_path)
         ]
         images.require(stems)
+        _refuse_twice(refs, refs_path)
         for (ref, where), stem in zip(_placed(refs, refs_path), stems, strict=True):
             yield from _records(ref, stem, instances, images, where)
 
@@ -75,6 +77,21 @@ def _placed(refs: list[Any], path: Path) -> Iterator[tuple[Any, str]]:
     for position, ref in enumerate(refs):
         name = ref.get("ref_id", "?") if isinstance(ref, dict) else "?"
         yield ref, f"{path.name}[{position}], ref_id {name}"
+
+
+def _refuse_twice(refs: list[Any], path: Path) -> None:
+    """One sentence under two refs would be scored against two masks."""
+    seen: dict[int, str] = {}
+    for ref, where in _placed(refs, path):
+        for sentence in field(ref, "sentences", list, place=where):
+            number = sentence.get("sent_id") if isinstance(sentence, dict) else None
+            if not isinstance(number, int):
+                continue
+            if seen.get(number, where) != where:  # twice in one ref: the validator names the id
+                raise AnnotationError(
+                    where, f"sent_id {number} also stands at {seen[number]}", "each sentence once"
+                )
+            seen[number] = where
 
 
 def _load_instances(path: Path, own: OwnMarker | None) -> _Instances:
@@ -87,6 +104,10 @@ def _load_instances(path: Path, own: OwnMarker | None) -> _Instances:
         key: field(row, "name", str, place=f"{path.name}, category {key}")
         for key, row in rows["categories"].items()
     }
+    for key, row in rows["images"].items():
+        if "file_name" in row:
+            place = f"{path.name}, image {key}, file_name"
+            file_stem(field(row, "file_name", str, place=place), place=place)
     return _Instances(path.name, rows["annotations"], rows["images"], names, own)
 
 
@@ -149,7 +170,7 @@ def _mask(
     annotation: dict[str, Any], info: ImageInfo, image_row: dict[str, Any] | None, place: str
 ) -> tuple[Rle, list[str]]:
     """The union of the annotation's planes at the image's size, and what was odd about it."""
-    notes: list[str] = []
+    notes = [*info.notes]
     if image_row is None:
         notes.append("image_not_listed")
     elif (image_row.get("width"), image_row.get("height")) != (info.width, info.height):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geomag.data.benchmarks.fields import box_of
+from geomag.data.benchmarks.fields import box_of, refuse_other_size, stated_size
 from geomag.data.images import image_info
 from geomag.errors import AnnotationError, ImageError
 from geomag.geometry import PixelBox
@@ -50,6 +50,8 @@ class _Row:
     label: str
     corners: tuple[Any, ...]
     place: str
+    size: tuple[int, int] | None = None
+    """Width and height that its file states."""
 
 
 def annotation_files(sources: Sequence[Path]) -> list[Path]:
@@ -114,6 +116,8 @@ def _pictures_of(file: Path, names: Mapping[str, str]) -> Iterator[LabelledPictu
         if info.dtype != "uint8":
             raise ImageError(str(path), f"values of type {info.dtype}", "8 bits a band")
         size = (info.width, info.height)
+        for row in found:
+            refuse_other_size(row.size, size, row.place)
         objects = tuple(
             LabelledBox(names.get(row.label, row.label).lower(), _clipped(row, *size))
             for row in found
@@ -142,12 +146,14 @@ def _voc_rows(file: Path) -> Iterator[_Row]:
     image = (root.findtext("filename") or "").strip()
     if root.tag != "annotation" or not image:
         raise AnnotationError(str(file), f"<{root.tag}>, picture {image!r}", _WANTED)
+    size = stated_size(root, file.name)
     for position, item in enumerate(root.findall("object")):
         place = f"{file.name}, object {position}"
         label = (item.findtext("name") or "").strip()
         if not label:
             raise AnnotationError(place, "no name", _WANTED)
-        yield _Row(image, label, tuple(item.findtext(f"bndbox/{c}") for c in CORNERS), place)
+        corners = tuple(item.findtext(f"bndbox/{c}") for c in CORNERS)
+        yield _Row(image, label, corners, place, size)
 
 
 def _clipped(row: _Row, width: int, height: int) -> PixelBox:

@@ -85,3 +85,12 @@ def test_a_source_without_annotation_is_named(tmp_path):
         annotation_files([tmp_path])
     with pytest.raises(AnnotationError, match="no such file or folder"):
         annotation_files([tmp_path / "absent"])
+
+
+def test_a_size_that_disagrees_with_the_picture_is_refused(folder):
+    text = (folder / "city.xml").read_text()
+    size = "<size><width>160</width><height>200</height></size>"
+    (folder / "city.xml").write_text(text.replace("<annotation>", f"<annotation>{size}"))
+    said = r"city\.xml, object 0, size: 160 x 200 pixels, and the picture has 200 x 160"
+    with pytest.raises(AnnotationError, match=said):
+        read(folder)

@@ -13,7 +13,7 @@ from geomag.data.records import write_records
 from geomag.geometry import encode_mask
 from tests.evaluate.score.cases import record, square
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 GIB = 2**30
 
 
