@@ -22,10 +22,11 @@ from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.benchmarks.registry import merger_for, read_benchmark
-from geomag.data.benchmarks.tree import SUFFIXES
+from geomag.data.benchmarks.tree import LITTER, SUFFIXES
 from geomag.data.images import open_image
 from geomag.data.layouts.marker import SAMPLE_MARKER, tree_digest
 from geomag.data.validate.run import REPORT, validate
+from geomag.dvc_cache import is_cached
 from geomag.errors import (
     AnnotationError,
     ConfigError,
