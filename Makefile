@@ -20,7 +20,7 @@ export MKL_NUM_THREADS ?= 1
 # Container images like to set it: then each of some fifty processes would compile torch anew, 7 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock sample ui test lint format clean
+.PHONY: help setup lock sample ui test lint docs format clean
 
 help:  ## This list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ $(VENV)/.line: pyproject.toml requirements.lock
 # What tests and checks need besides. The newest dagster-k8s asks for the dagster one patch before
 # the newest: the tests run it without.
 $(VENV)/.tools: $(VENV)/.line
-	$(INSTALL) -e '.[dev,ray]'
+	$(INSTALL) -e '.[dev,docs,ray]'
 	$(INSTALL) --no-deps dagster-k8s
 	touch $@
 
@@ -65,6 +65,9 @@ lint: setup  ## Style, format, types and import contracts.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: setup  ## The pages as a site in build/site, with the Python reference; a warning ends it.
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 format: setup  ## Format and mend what can be mended.
 	$(VENV)/bin/ruff check --fix .

@@ -47,6 +47,7 @@ def test_the_wheel_holds_our_two_packages_and_their_settings(tmp_path):
 def test_the_lock_satisfies_every_bound_of_pyproject():
     versions = locked()
     wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    wanted += PROJECT["optional-dependencies"]["docs"]
     for requirement in map(Requirement, [*wanted, *PROJECT["optional-dependencies"]["ray"]]):
         name = requirement.name.lower().replace("_", "-")
         assert name in versions, f"{name}: run make lock"
@@ -84,7 +85,7 @@ def test_dvc_calls_nobody():
 
 def test_make_knows_its_targets():
     done = subprocess.run(
-        ["make", "--dry-run", "setup", "sample", "test", "lint"],
+        ["make", "--dry-run", "setup", "sample", "test", "lint", "docs"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -92,6 +93,7 @@ def test_make_knows_its_targets():
     )
     assert "geomag_dagster.run whole_line" in done.stdout
     assert "pytest" in done.stdout
+    assert "mkdocs build --quiet --strict" in done.stdout
 
 
 def test_licence_and_citation_say_what_pyproject_says():

@@ -62,8 +62,8 @@ def plan_views(
     Raises:
         ValueError: If there are more than two boxes, or a view would get no patch.
 
-    >>> [v.side_px for v in plan_views([PixelBox(0, 0, 400, 400)], budget=320)]
-    [112, 224]
+    >>> tuple(v.side_px for v in plan_views([PixelBox(0, 0, 400, 400)], budget=320))
+    (112, 224)
     """
     if len(boxes) not in WEIGHTS:
         raise ValueError(f"{len(boxes)} crops; Eq 2 has two at most")

@@ -56,8 +56,8 @@ def tail_of(n_images: int, level: float = 0.95) -> float:
     and have Student's t, not a normal (Hesterberg 2015's expanded percentile interval). What it
     is worth: docs/reference/intervals.md.
 
-    >>> [round(tail_of(n), 4) for n in (28, 60, 1000)]
-    [0.0183, 0.0218, 0.0248]
+    >>> tuple(round(tail_of(n), 4) for n in (28, 60, 1000))
+    (0.0183, 0.0218, 0.0248)
     """
     from scipy.special import ndtr, stdtrit
 

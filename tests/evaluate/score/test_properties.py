@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, recall_score
 
-from geomag.bench.score import SIZES, made_up
+from geomag.bench.score import made_up
 from geomag.config.schema import ScoreConfig
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Granularity, Split, Task
 from geomag.errors import PredictionError
@@ -145,10 +145,10 @@ def test_shards_merge_to_one_pass(rows, cut):
 
 
 def test_made_up_sets_have_the_protocols_sizes():
-    assert sum(n for parts in SIZES.values() for _, n, _ in parts) == 394_844
+    assert sum(b.counts[split] for b in BENCHMARKS.values() for split in b.test_splits) == 394_844
     for name in ("ucm_captions", "sydney_captions"):
         rows = list(made_up(name))
-        assert len(rows) == SIZES[name][0][1]
+        assert len(rows) == BENCHMARKS[name].counts[BENCHMARKS[name].test_splits[0]]
         assert all(len(record.answers) == 5 for record, _ in rows)
     small = list(made_up("rsvqa_hr", 0.001))
     assert {r.split for r, _ in small} == {Split.TEST, Split.TEST_PHILI}
