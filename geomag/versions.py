@@ -178,7 +178,10 @@ def code_identity(root: Path, stage: str) -> dict[str, str]:
 
 
 def git_tags(root: Path) -> dict[str, str]:
-    """``git.commit`` that is checked out and ``git.dirty``; empty outside a repository."""
+    """``git.commit`` that is checked out and ``git.dirty``; empty outside a repository.
+
+    Dirty is what a person has edited: results that the line writes itself do not count.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
@@ -187,5 +190,6 @@ def git_tags(root: Path) -> dict[str, str]:
     commit = git("rev-parse", "HEAD")
     if not commit:
         return {}
-    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
+    edited = ["--", ".", ":(exclude)dvc.lock", ":(exclude)artifacts"]
+    dirty = bool(git("status", "--porcelain", "--untracked-files=no", *edited))
     return {"git.commit": commit, "git.dirty": str(dirty).lower()}

@@ -102,5 +102,8 @@ def test_an_identity_of_code_says_at_which_commit_it_is_found(package):
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     at = head.stdout[:12]
     assert code_identity(package, "train")["commit"] == at
+    (package / "dvc.lock").write_text("what the line has recorded")
+    subprocess.run([*git, "add", "dvc.lock"], check=True)
+    assert code_identity(package, "train")["commit"] == at
     (package / "geomag" / "io.py").write_text("edited")
     assert code_identity(package, "train")["commit"] == f"{at} with uncommitted changes"

@@ -44,8 +44,9 @@ def _table(found: "Comparison") -> str:
         "A − B [95 % paired interval], p after Holm, smallest difference this set can tell",
         *(_line(gap.metric, gap) for gap in found.gaps),
     ]
-    for name, (n, gaps) in found.slices.items():
-        lines += [_line(f"{name} ({n}) {gap.metric}", gap) for gap in gaps if _tells(gap)]
+    for name, one in found.slices.items():
+        told = [gap for gap in one.gaps if _tells(gap)]
+        lines += [_line(f"{name} ({one.n_records}) {gap.metric}", gap) for gap in told]
     return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
 """The gate between a challenger and the champion: promote, keep or undecided, with the reason.
 
 Each benchmark's primary metric is compared pairwise, images drawn together, and corrected by Holm
-over the benchmarks. One slice that is worse keeps the champion. docs/decisions/0031-promotion.md.
+over the benchmarks, their slices by Holm over all slices of all benchmarks. One that is worse keeps
+the champion. docs/decisions/0031-promotion.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +28,8 @@ PRIMARY: Mapping[Task, str] = {
 }
 LEAST_IMAGES = 20
 """Fewer images decide nothing: the bootstrap's p-values are then too small."""
-LEAST_RESAMPLES = 4000
-"""The smallest p-value is 2 / (R + 1); Holm over RESISC45's 45 classes must still reach 5 %."""
+LEAST_RESAMPLES = 1000
+"""They tell a standard error to 2 %; p-values are Student's, and no count of resamples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Row:
     outcome: str
     """``better``, ``worse`` or ``undecided``."""
     worse_slices: tuple[str, ...] = ()
-    """Slices that lost, corrected for the slices of this row: name, difference, records."""
+    """Slices that lost, corrected for all slices of the decision: name, difference, records."""
 
     @property
     def power_note(self) -> str:
@@ -134,10 +135,11 @@ def decide_promotion(comparisons: Sequence[Comparison]) -> Decision:
         comparisons: Challenger first, one a benchmark and test split.
     """
     gaps = [_primary(comparison) for comparison in comparisons]
-    adjusted = holm([gap.p_value if gap else 1.0 for gap in gaps])
+    adjusted = holm([gap.p_t if gap else 1.0 for gap in gaps])
+    worse = _worse_slices(comparisons)
     rows = tuple(
-        _row(comparison, gap, p)
-        for comparison, gap, p in zip(comparisons, gaps, adjusted, strict=True)
+        _row(comparison, gap, p, lost)
+        for comparison, gap, p, lost in zip(comparisons, gaps, adjusted, worse, strict=True)
         if gap is not None
     )
     harm = [_said(row) for row in rows if row.outcome == "worse"]
@@ -159,7 +161,7 @@ def _named(gaps: Iterable[MetricGap], metric: str) -> MetricGap | None:
     return next((gap for gap in gaps if gap.metric == metric), None)
 
 
-def _row(comparison: Comparison, gap: MetricGap, p_holm: float) -> Row:
+def _row(comparison: Comparison, gap: MetricGap, p_holm: float, worse: Sequence[str]) -> Row:
     enough = comparison.n_images >= LEAST_IMAGES
     decided = "better" if gap.difference > 0 else "worse"
     return Row(
@@ -176,23 +178,28 @@ def _row(comparison: Comparison, gap: MetricGap, p_holm: float) -> Row:
         n_records=comparison.n_records,
         n_images=comparison.n_images,
         outcome=decided if enough and p_holm < ALPHA else "undecided",
-        worse_slices=tuple(_worse_slices(comparison, gap.metric)),
+        worse_slices=tuple(worse),
     )
 
 
-def _worse_slices(comparison: Comparison, metric: str) -> list[str]:
-    """A slice of one question type has no average: its own accuracy stands for it."""
-    found = {
-        name: (n, _named(gaps, metric) or gaps[0])
-        for name, (n, gaps) in comparison.slices.items()
-        if gaps
-    }
-    adjusted = holm([gap.p_value for _, gap in found.values()])
-    return [
-        f"{name} {gap.metric} {gap.difference:+.4f} of {n} records"
-        for (name, (n, gap)), p in zip(found.items(), adjusted, strict=True)
-        if p < ALPHA and gap.difference < 0
+def _worse_slices(comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """Slices that lost, by comparison, corrected for all of them together.
+
+    A slice of one question type has no average: its own accuracy stands for it.
+    """
+    found = [
+        (index, name, one, _named(one.gaps, PRIMARY[BENCHMARKS[row.benchmark].task]) or one.gaps[0])
+        for index, row in enumerate(comparisons)
+        for name, one in row.slices.items()
+        if one.gaps
     ]
+    worse: list[list[str]] = [[] for _ in comparisons]
+    adjusted = holm([gap.p_t for *_, gap in found])
+    for (index, name, one, gap), p in zip(found, adjusted, strict=True):
+        if p < ALPHA and gap.difference < 0:
+            said = f"{name} {gap.metric} {gap.difference:+.4f} of {one.n_records} records"
+            worse[index].append(said)
+    return worse
 
 
 def _said(row: Row) -> str:

@@ -161,7 +161,7 @@ def _maps_once(
     """
     if cache is None or not asked:
         return _maps(vlm, asked, profile)
-    keys = [cache.key(image, prompt) for image, prompt in asked]
+    keys = cache.keys(asked)
     known = [found for key in keys if (found := cache.get(key)) is not None]
     if len(known) == len(keys):
         return torch.from_numpy(np.stack(known))

@@ -6,7 +6,7 @@ rule finds the maps of whole images again. The folder may be removed at any time
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ class HeatCache:
         content = hashlib.sha256(f"{self._facts} {pixels.shape} {prompt}\0".encode())
         content.update(pixels.data)
         return content.hexdigest()[:32]
+
+    def keys(self, batch: Sequence[tuple[RgbImage, str]]) -> list[str]:
+        """Digests of the probes of one batch, each with those beside it.
+
+        A map's last bits depend on its batch: what other batches have left is not the same.
+        """
+        alone = [self.key(image, prompt) for image, prompt in batch]
+        together = value_digest(alone)
+        return [value_digest([one, together]) for one in alone]
 
     def get(self, key: str) -> Map | None:
         """A kept map; None where there is none, or a file that is no map."""

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from geomag.data.benchmarks.resisc45.spec import RESISC45_CLASSES
-from geomag.evaluate.promotion import LEAST_RESAMPLES, decide_promotion
-from geomag.evaluate.score.compare import ALPHA, Comparison, gaps_of
+from geomag.evaluate.promotion import decide_promotion
+from geomag.evaluate.score.compare import Comparison, Slice, gaps_of
 from geomag.evaluate.score.context import Evaluation
 from geomag.metrics.bootstrap import Resampling
-from geomag.metrics.paired import holm
 from geomag.metrics.tally import Tally, share
+from tests.evaluate.gate_simulation import LINE, SAMPLE, of_moments, one_class_worse, rates
 
 HOW = Resampling(250, 17)
 N, SPREAD = 300, 0.085
@@ -36,7 +35,11 @@ def simulated(name: str, rng: np.random.Generator, gain, *, n: int = N) -> Compa
         n_images=n,
         gaps=gaps_of(evaluation(challenger), evaluation(champion), HOW),
         slices={
-            label: (n // 2, gaps_of(evaluation(challenger[part]), evaluation(champion[part]), HOW))
+            label: Slice(
+                n_records=n // 2,
+                n_images=n // 2,
+                gaps=gaps_of(evaluation(challenger[part]), evaluation(champion[part]), HOW),
+            )
             for label, part in halves.items()
         },
     )
@@ -118,6 +121,22 @@ def test_holm_over_benchmarks_asks_more_of_each():
     assert beside.p_holm == pytest.approx(2 * alone.p_holm)
 
 
-def test_a_single_class_of_the_largest_set_can_be_found_worse():
-    n_classes = len(RESISC45_CLASSES)
-    assert max(holm([2 / (LEAST_RESAMPLES + 1)] * n_classes)) < ALPHA
+def test_a_single_class_of_the_largest_set_can_be_found_worse_among_all_slices_of_the_line():
+    found = decide_promotion(
+        [of_moments(row, shift=0.0) for row in LINE[:-1]] + [one_class_worse(LINE[-1])]
+    )
+    assert found.outcome == "keep"
+    assert found.reason.startswith("worse: resisc45 test, class 7 accuracy -0.")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("size", ["paper", "sample"])
+def test_equal_models_on_ten_benchmarks_with_all_their_slices(size):
+    found = rates(LINE if size == "paper" else SAMPLE, draws=300, gain=0.0, seed=1)
+    assert found.promoted <= 0.05
+    assert found.worse <= 0.05
+
+
+@pytest.mark.integration
+def test_two_points_on_all_of_ten_benchmarks_are_promoted_8_times_in_10():
+    assert rates(LINE, draws=100, gain=0.02, seed=2).promoted >= 0.8

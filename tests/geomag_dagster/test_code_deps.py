@@ -23,22 +23,17 @@ ENTRIES = {
     "report": ("geomag/cli/report.py", "report"),
 }
 WEIGHTS = "geomag/released"
-PLUMBING = (
-    "geomag/dvc_cache.py",
-    "geomag/errors.py",
-    "geomag/io.py",
-    "geomag/outputs.py",
-    "geomag/manifest.py",
-    "geomag/parse.py",
-    "geomag/partial.py",
-    "geomag/seeds.py",
-    "geomag/versions.py",
-    "geomag/cli",
-    "geomag/config/load.py",
-    "geomag/config/renamed.py",
-    "geomag/tracking",
-)
-"""Carries results and does not make them: an edit here runs nothing again."""
+PLUMBING = {
+    "geomag/boundary.py": "turns errors of the system into messages",
+    "geomag/cli": "reads arguments and prints; what a stage computes is in the modules it calls",
+    "geomag/dvc_cache.py": "finds the listing that names versions",
+    "geomag/errors.py": "words of refusals",
+    "geomag/outputs.py": "refuses to write over what is there",
+    "geomag/partial.py": "names of files while they are written",
+    "geomag/tracking": "tells MLflow what happened",
+    "geomag/versions.py": "names versions, of checkpoints too: they are state, not results",
+}
+"""Carries results and does not make them: an edit here runs nothing again. Each with the reason."""
 
 
 def module_file(dotted: str) -> str | None:
@@ -67,12 +62,23 @@ def imports(tree: ast.AST) -> Iterator[str]:
         yield from (file for name in names if (file := module_file(name)))
 
 
+def called(tree: ast.Module, function: str) -> list[ast.FunctionDef]:
+    """A function and those beside it that it calls, directly or through others."""
+    local = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found, queue = dict[str, ast.FunctionDef](), [function]
+    while queue:
+        name = queue.pop()
+        if name in local and name not in found:
+            found[name] = local[name]
+            queue += [node.id for node in ast.walk(local[name]) if isinstance(node, ast.Name)]
+    return list(found.values())
+
+
 def reached(file: str, function: str) -> set[str]:
     """Files of ours that a command's function imports, directly or through others."""
     tree = ast.parse((ROOT / file).read_text())
-    (entry,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function]
     found: set[str] = set()
-    queue = list(imports(entry))
+    queue = [one for part in called(tree, function) for one in imports(part)]
     while queue:
         one = queue.pop()
         if one.startswith("geomag/") and one not in found:
@@ -102,8 +108,10 @@ def test_a_stage_depends_on_the_settings_that_its_code_reads(group):
     known = {f.name for f in fields(Profile) if is_dataclass(f.default_factory)}
     file, function = ENTRIES[group]
     tree = ast.parse((ROOT / file).read_text())
-    (entry,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function]
-    trees = [entry, *(ast.parse((ROOT / one).read_text()) for one in reached(file, function))]
+    trees = [
+        *called(tree, function),
+        *(ast.parse((ROOT / one).read_text()) for one in reached(file, function)),
+    ]
     read = {
         node.attr
         for tree in trees

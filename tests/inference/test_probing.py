@@ -77,6 +77,17 @@ def test_a_batch_that_is_known_in_part_is_computed_whole(tmp_path, monkeypatch):
     same(with_cache, list(probe_all(vlm, QUERIES, profile)))
 
 
+def test_a_batch_whose_maps_are_known_from_other_batches_is_computed_whole(tmp_path, monkeypatch):
+    vlm, profile = tiny_vlm(), tiny_profile()
+    cache = heat_cache(tmp_path / "heat", models(tmp_path), profile)
+    for query in QUERIES:
+        list(probe_all(vlm, [query], profile, cache))
+    sizes = count_batches(monkeypatch)
+    with_cache = list(probe_all(vlm, QUERIES, profile, cache))
+    assert sizes[0] == 3
+    same(with_cache, list(probe_all(vlm, QUERIES, profile)))
+
+
 def test_other_weights_or_another_layer_have_other_keys(tmp_path):
     profile, folder = tiny_profile(), models(tmp_path)
     key = heat_cache(tmp_path, folder, profile).key(IMAGES[0], "x")

@@ -21,7 +21,7 @@ from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.paired import differences, holm
 
 LEAST = 20
-"""Records that a slice needs to be compared."""
+"""Records that a slice needs to be compared, and images: 20 records may be of one."""
 ALPHA = 0.05
 
 
@@ -38,6 +38,8 @@ class MetricGap:
     high: float
     """95 % paired interval of the difference, images drawn together."""
     p_value: float
+    p_t: float
+    """The same by Student's t, for corrections over many slices."""
     p_holm: float
     """Corrected for all metrics of the table."""
     detectable: float
@@ -52,6 +54,15 @@ class MetricGap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A against B on the records of one question type, class, or size of the target."""
+
+    n_records: int
+    n_images: int
+    gaps: tuple[MetricGap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A against B on one split, and on each slice large enough."""
 
@@ -60,8 +71,8 @@ class Comparison:
     n_records: int
     n_images: int
     gaps: tuple[MetricGap, ...]
-    slices: Mapping[str, tuple[int, tuple[MetricGap, ...]]]
-    """Records and gaps by slice: question type, class, or size of the target."""
+    slices: Mapping[str, Slice]
+    """By question type, class, or size of the target."""
 
     def to_json(self) -> dict[str, Any]:
         """All numbers with their outcomes."""
@@ -72,8 +83,12 @@ class Comparison:
             "n_images": self.n_images,
             "metrics": {gap.metric: _row(gap) for gap in self.gaps},
             "slices": {
-                name: {"n_records": n, "metrics": {gap.metric: _row(gap) for gap in gaps}}
-                for name, (n, gaps) in self.slices.items()
+                name: {
+                    "n_records": one.n_records,
+                    "n_images": one.n_images,
+                    "metrics": {gap.metric: _row(gap) for gap in one.gaps},
+                }
+                for name, one in self.slices.items()
             },
         }
 
@@ -131,11 +146,13 @@ def compare(
     if precompute := precompute_of(benchmark):
         precompute([a, b], context)
     n_images, gaps = _gaps(benchmark, a, b, context)
-    found: dict[str, tuple[int, tuple[MetricGap, ...]]] = {}
+    found: dict[str, Slice] = {}
     for label, members in _slices(benchmark.task, a.records).items():
-        if LEAST <= len(members) < len(a.records):
+        n_shown = len({a.records[i].image for i in members})
+        if n_shown >= LEAST and len(members) < len(a.records):
             pair = [_subset(joined, members) for joined in (a, b)]
-            found[label] = (len(members), _gaps(benchmark, pair[0], pair[1], context)[1])
+            _, of_slice = _gaps(benchmark, pair[0], pair[1], context)
+            found[label] = Slice(n_records=len(members), n_images=n_shown, gaps=of_slice)
     return Comparison(
         benchmark=name,
         split=str(part),
@@ -169,6 +186,7 @@ def gaps_of(first: Evaluation, second: Evaluation, resampling: Resampling) -> tu
             low=gap.low,
             high=gap.high,
             p_value=gap.p_value,
+            p_t=gap.p_t,
             p_holm=p,
             detectable=gap.detectable,
         )

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -39,8 +40,22 @@ def test_better_worse_and_undecided(tmp_path):
     assert presence.low > 0
     assert presence.p_holm == pytest.approx(3 * presence.p_value)
     assert (found.n_records, found.n_images) == (160, 40)
-    assert {name: n for name, (n, _) in found.slices.items()} == {"comp": 80, "presence": 80}
-    assert [g.outcome for g in found.slices["comp"][1]] == ["worse"]
+    slices = {name: (one.n_records, one.n_images) for name, one in found.slices.items()}
+    assert slices == {"comp": (80, 40), "presence": (80, 40)}
+    assert [g.outcome for g in found.slices["comp"].gaps] == ["worse"]
+
+
+def test_a_slice_of_many_records_and_few_images_is_not_compared(tmp_path):
+    # the first 19 images have all questions of one kind: 76 records, and 19 things that could vary
+    rows = [replace(row, kind="rural_urban") if i < 19 * 4 else row for i, row in enumerate(ROWS)]
+    first, second = files(tmp_path, lambda i: i % 3 > 0, lambda i: i % 5 > 0)
+    found = compare(
+        "rsvqa_lr", first, second, rows, ScoringContext(config=ScoreConfig(resamples=50))
+    )
+    assert {name: one.n_images for name, one in found.slices.items()} == {
+        "comp": 21,
+        "presence": 21,
+    }
 
 
 def test_equal_answers_are_undecided_and_say_what_could_be_told(tmp_path):
