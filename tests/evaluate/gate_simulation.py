@@ -1,7 +1,7 @@
 """Error rates of the gate over a whole line: the tables of docs/decisions/0031-promotion.md.
 
 ``python -m tests.evaluate.gate_simulation [DRAWS]`` prints them. Differences of images are drawn,
-their means and bootstrap spreads are computed in closed form, and `decide_promotion` decides on them.
+their means and bootstrap spreads are computed in closed form, and `decide_promotion` decides.
 """
 
 import sys
