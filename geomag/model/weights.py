@@ -28,6 +28,7 @@ from geomag.model.sam2_parts import (
 )
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
+from geomag.model.weight_files import check_weight_file
 
 SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -240,4 +241,6 @@ def _weight_digests(path: Path) -> dict[str, str]:
     )
     if not files:
         raise WeightsError(str(path), "no weights there", remedy="see docs/setup.md, real weights")
+    for file in files:
+        check_weight_file(file)
     return {file.name: file_digest(file) for file in files}
