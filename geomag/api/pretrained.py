@@ -12,8 +12,9 @@ from geomag.ask.notes import plain_text
 from geomag.config import Profile, load_profile, override, profile_text, project_root
 from geomag.errors import GeoMagError, WeightsError
 from geomag.inference.answer import Arm
-from geomag.inference.pipeline import PARTS, Outcome, Pipeline, Question
+from geomag.inference.pipeline import PARTS, Pipeline
 from geomag.inference.prompt import read_prompt
+from geomag.inference.question import Outcome, Question
 from geomag.io import read_json, write_json
 from geomag.manifest import publish, read_manifest, resolve_path, write_manifest
 from geomag.model.assemble import load_prompt_classifier, trained_as

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from geomag.api.picture import read_picture
 from geomag.api.pretrained import GeoMag
-from geomag.inference.pipeline import Question
 from geomag.inference.prompt import Prompt, read_prompt
+from geomag.inference.question import Question
 from geomag.magcrop.views import ImageView
 from geomag.model.geomag import Query
 from geomag.model.model_input import encoder_pixels
@@ -18,7 +18,7 @@ from geomag.model.vision import cut
 
 
 @dataclass(frozen=True, slots=True)
-class ModelInputs:
+class ProcessedQuestion:
     """One question as the network reads it."""
 
     prompt: Prompt
@@ -47,7 +47,7 @@ class GeoMagProcessor:
 
     def __call__(
         self, image: Any, prompt: str, *, bands: Sequence[int] = (), magcrop: bool = True
-    ) -> ModelInputs:
+    ) -> ProcessedQuestion:
         """Prepare one question; arguments are those of `GeoMag.ask`."""
         pipeline = self._model.pipeline
         asked = pipeline.fit(read_prompt(prompt))
@@ -57,7 +57,7 @@ class GeoMagProcessor:
         )
         model_input = prepared.query.model_input
         seen = torch.from_numpy(model_input.image)
-        return ModelInputs(
+        return ProcessedQuestion(
             prompt=asked,
             input_ids=torch.tensor(self._model.vlm.prompt_ids(asked.text)),
             views=model_input.views,

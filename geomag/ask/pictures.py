@@ -14,8 +14,9 @@ from geomag.ask.drawing import LegendRow, resized, save_png, with_heat, with_leg
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.inference.inspect import heat_share, probe_heat, target_token, why_whole
-from geomag.inference.pipeline import Pipeline, PreparedQuestion, Question
+from geomag.inference.pipeline import Pipeline
 from geomag.inference.prompt import read_prompt
+from geomag.inference.question import PreparedQuestion, Question
 from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat

@@ -11,10 +11,11 @@ from geomag.data.by_image import by_image, read_each_once
 from geomag.data.prompts import PROMPT_VERSION
 from geomag.data.records import Record, read_records
 from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
-from geomag.inference.pipeline import Outcome, Pipeline, Question
+from geomag.inference.pipeline import Pipeline
 from geomag.inference.probes import WindowProposal
 from geomag.inference.probing import heat_facts
 from geomag.inference.prompt import record_prompt
+from geomag.inference.question import Outcome, Question
 from geomag.io import write_jsonl
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, HeatStore

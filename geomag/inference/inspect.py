@@ -3,9 +3,10 @@
 from contextlib import nullcontext
 
 from geomag.data.benchmarks import Granularity
-from geomag.inference.pipeline import Pipeline, PreparedQuestion
+from geomag.inference.pipeline import Pipeline
 from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.inference.prompt import Prompt
+from geomag.inference.question import PreparedQuestion
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.mask_window import mask_window

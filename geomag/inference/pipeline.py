@@ -8,7 +8,7 @@ one by one (`geomag.inference.probes`, `inputs`, `selection`).
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,71 +17,24 @@ from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import PROMPT_VERSION
-from geomag.geometry import PixelBox
 from geomag.inference.answer import Arm, DrawnMask, Reply
 from geomag.inference.framing import frame_prompt
 from geomag.inference.probes import ProbeRequest, WindowProposal, build_probe
 from geomag.inference.probing import heat_cache
 from geomag.inference.prompt import Prompt, read_prompt
+from geomag.inference.question import Outcome, PreparedQuestion, Question
 from geomag.inference.selection import resolve_answers
 from geomag.magcrop.compose import RgbImage
-from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import GranularityDecision, PromptClassifier, is_gcg
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.manifest import read_manifest
 from geomag.model.assemble import load_prompt_classifier, trained
-from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.geomag import GeoMag, Query
 from geomag.model.model_input import ModelInput, ModelInputs, plain_input
 
 PARTS = ("base", "granularity", "adapter", "decoder")
 _CLOSE = (Granularity.REGION, Granularity.PIXEL)
 """Levels at which a window is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One prompt about one picture."""
-
-    image: RgbImage
-    """``uint8 [H, W, 3]``; questions about the same array share what is computed of it."""
-    prompt: Prompt
-    heat: Heat | None = None
-    """Map of the prompt's own probe, if it is known already."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedQuestion:
-    """A question with how MagCrop treats it."""
-
-    question: Question
-    decision: GranularityDecision | None
-    """None where nobody asked for MagCrop."""
-    proposal: WindowProposal | None
-    """None where nothing was probed."""
-    query: Query
-
-    @property
-    def heat(self) -> Heat | None:
-        """Eq 4's maps; None where it was not asked."""
-        return self.proposal.heat if self.proposal else None
-
-    @property
-    def boxes(self) -> tuple[PixelBox, ...]:
-        """C_1, or C_1 and C_2; empty where the image stays whole."""
-        return self.proposal.boxes if self.proposal else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the model answered to one question, and how it was prepared."""
-
-    prepared: PreparedQuestion
-    answer: Answer
-    """The answer that stands."""
-    is_plain: bool
-    """Whether it is the whole image's although there was a window."""
-    seconds: Mapping[str, float]
-    """Seconds by phase, of the batch divided by its size."""
 
 
 class Pipeline:

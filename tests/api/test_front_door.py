@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from geomag import Answer, GeoMag, GeoMagDataset, GeoMagProcessor
 from geomag.ask.notes import plain_text
+from geomag.ask.scene import Grid
 from geomag.config.load import load_profile
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
@@ -138,6 +139,27 @@ def test_an_answer_is_shown_and_kept_whole(model, tmp_path):
         assert np.array_equal(raster.read(1) == 1, mask)
     with pytest.raises(GeoMagError, match="something lies there"):
         answer.save(tmp_path / "kept")
+
+
+def test_objects_are_pieces_of_masks_with_their_pixels_on_the_ground():
+    mask = np.zeros((6, 8), dtype=bool)
+    mask[1:3, 1:4] = True
+    mask[4:6, 6:8] = True
+    plain = {
+        "text": "", "raw_text": "[SEG]", "confidence": 0.5, "prompt": "", "task": None,
+        "task_confidence": 0.0, "granularity": "pixel", "granularity_confidence": 1.0,
+        "visual_tokens": 4, "image": np.zeros((6, 8, 3), np.uint8), "masks": (mask,),
+        "phrases": ("ship",), "mask_scores": (0.5,),
+    }  # fmt: skip
+    rows = Answer(**plain)._objects()
+    assert [(phrase, score, area) for phrase, score, area, _ in rows] == [
+        ("ship", 0.5, 6),
+        ("ship", 0.5, 4),
+    ]
+    assert set(rows[0][3]["coordinates"][0]) == {(1, 1), (1, 3), (4, 3), (4, 1)}
+    placed = Answer(**plain, grid=Grid(8, 6, AT, None))._objects()
+    assert [area for _, _, area, _ in placed] == [6, 4]
+    assert AT * (1, 1) in placed[0][3]["coordinates"][0]
 
 
 def test_a_saved_model_answers_alike_and_stock_peft_opens_its_adapter(model, tmp_path):

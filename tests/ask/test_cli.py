@@ -12,8 +12,9 @@ from geomag.ask.pictures import magcrop_pictures
 from geomag.cli.main import main
 from geomag.config.load import load_profile
 from geomag.experiments.windows import with_settings
-from geomag.inference.pipeline import Pipeline, Question
+from geomag.inference.pipeline import Pipeline
 from geomag.inference.prompt import read_prompt
+from geomag.inference.question import Question
 from geomag.magcrop.mask_window import mask_window
 from geomag.manifest import read_manifest
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project

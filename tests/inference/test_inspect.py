@@ -7,9 +7,9 @@ from geomag.config import load_profile, override
 from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.inference.inspect import why_whole
-from geomag.inference.pipeline import PreparedQuestion, Question
 from geomag.inference.probes import WindowProposal
 from geomag.inference.prompt import Prompt
+from geomag.inference.question import PreparedQuestion, Question
 from geomag.magcrop.granularity import GranularityDecision
 from geomag.model.geomag import Answer, Query
 from geomag.model.model_input import plain_input
