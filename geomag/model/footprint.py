@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from transformers import LlamaConfig
 
+from geomag.errors import ConfigError
 from geomag.model.geomag import GeoMag
 
 TRAINED_BYTES = 16
 """Of a trained parameter in float32: itself, its gradient, Adam's two moments."""
+CHECKPOINT_BYTES = 12
+"""Of it in a checkpoint: itself and Adam's two moments."""
 ANSWER_TOKENS = 32
 """Of a sample, each scored against the whole table of words."""
 MASKS = 1.5
@@ -39,12 +42,41 @@ class Footprint:
         """All of it."""
         return self.frozen + self.trained + self.activations
 
+    @property
+    def on_disk(self) -> int:
+        """Checkpoints at their most: two that are kept and one that is being written."""
+        return 3 * (self.trained * CHECKPOINT_BYTES) // TRAINED_BYTES
+
+    def check(self, *, free: int, free_on_disk: int) -> None:
+        """Refuse a training that does not fit beside what is loaded already.
+
+        Args:
+            free: Bytes of the device's memory.
+            free_on_disk: Bytes where checkpoints go.
+
+        Raises:
+            ConfigError: With the setting to change.
+        """
+        if self.trained + self.activations > free:
+            raise ConfigError(
+                "train.micro_batch",
+                f"an update needs {(self.trained + self.activations) / 1e9:.2f} GB beside the "
+                f"loaded weights, {free / 1e9:.2f} GB are free",
+                "a smaller one, or train.gradient_checkpointing: true",
+            )
+        if self.on_disk > free_on_disk:
+            raise ConfigError(
+                "work/train",
+                f"checkpoints take {self.on_disk / 1e9:.2f} GB, {free_on_disk / 1e9:.2f} GB free",
+                "room for them on that disk",
+            )
+
     def __str__(self) -> str:
         parts = (self.frozen, self.trained, self.activations, self.total)
         gb = [f"{part / 1e9:.2f}" for part in parts]
         return (
             f"memory of an update: frozen {gb[0]} GB, trained {gb[1]} GB, activations {gb[2]} GB, "
-            f"together {gb[3]} GB"
+            f"together {gb[3]} GB; checkpoints on disk {self.on_disk / 1e9:.2f} GB"
         )
 
 

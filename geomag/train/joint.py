@@ -20,8 +20,10 @@ from geomag.train.alignment import row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from geomag.train.mixture import Drawn, Mixture
 from geomag.train.samples import Sample
+from geomag.train.sources import RowSource
 
 T = TypeVar("T")
+Row = Drawn[Sample]
 SPLIT_SAVES = 2048
 """Positions whose computing takes a GPU as long as Python takes to launch one pass more."""
 
@@ -29,25 +31,31 @@ SPLIT_SAVES = 2048
 class JointTraining:
     """Job: answer every benchmark's training records, and draw the masks they ask for."""
 
-    def __init__(
-        self, model: GeoMag, samples: Mapping[str, Sequence[Sample]], config: TrainConfig
-    ) -> None:
+    def __init__(self, model: GeoMag, source: RowSource, config: TrainConfig) -> None:
         self._model = model
         self._config = config
         self._seg_ids = model.seg_ids
         self._ids = QuestionIds(model.vlm)
-        self._mixture = Mixture(samples, config, model.profile.prompt, n_seg=len(self._seg_ids))
+        self._source = source
+
+    @classmethod
+    def of_samples(
+        cls, model: GeoMag, samples: Mapping[str, Sequence[Sample]], config: TrainConfig
+    ) -> "JointTraining":
+        """The job on samples of each benchmark that are there already."""
+        n_seg = len(model.seg_ids)
+        return cls(model, Mixture(samples, config, model.profile.prompt, n_seg=n_seg), config)
 
     def parameters(self) -> dict[str, Tensor]:
         """Adapter, projection, decoder, beta and omega."""
         found = self._model.trainable_parameters()
         return {name: tensor.requires_grad_(True) for name, tensor in found.items()}
 
-    def batch(self, update: int, size: int) -> list[Drawn]:
+    def batch(self, update: int, size: int) -> Sequence[Row]:
         """Rows drawn by task shares, each with its questions."""
-        return self._mixture.rows(update, size)
+        return self._source.rows(update, size)
 
-    def losses(self, samples: Sequence[Drawn], update: Sequence[Drawn]) -> dict[str, Tensor]:
+    def losses(self, samples: Sequence[Row], update: Sequence[Row]) -> dict[str, Tensor]:
         """CE on answers, BCE and Dice on masks, and the alignment where it is switched on.
 
         Each is a mean over all that the update holds of its kind: an answer's token weighs the
@@ -79,7 +87,7 @@ class JointTraining:
             total = total + config.alignment * losses["alignment"]
         return {"total": total, **losses}
 
-    def _batch(self, parts: Sequence[Sequence[Drawn]]) -> TrainingBatch:
+    def _batch(self, parts: Sequence[Sequence[Row]]) -> TrainingBatch:
         """The network's input: each row's image once, and the features of each target's image."""
         rows = [
             BatchPart([d.sample.visual for d in part], [self._questions(d) for d in part])
@@ -95,7 +103,7 @@ class JointTraining:
         ]
         return TrainingBatch(self._ids.head, rows, features)
 
-    def _counts(self, update: Sequence[Drawn]) -> "_Counts":
+    def _counts(self, update: Sequence[Row]) -> "_Counts":
         """What an update's means are taken over, known before anything is computed."""
         lengths = [
             [len(question.answer) for question in self._questions(drawn)] for drawn in update
@@ -110,17 +118,17 @@ class JointTraining:
             aligned=sum(_n_in_sight(drawn) for drawn in update),
         )
 
-    def _questions(self, drawn: Drawn) -> list[PackedQuestion]:
+    def _questions(self, drawn: Row) -> list[PackedQuestion]:
         return [self._ids.question(one.prompt, one.answer) for one in drawn.asked]
 
-    def _length(self, drawn: Drawn) -> int:
+    def _length(self, drawn: Row) -> int:
         asked = sum(
             len(question.question) + len(question.answer) for question in self._questions(drawn)
         )
         return len(self._ids.head) + len(drawn.sample.visual) + asked
 
     def _mask_losses(
-        self, samples: Sequence[Drawn], output: TrainingOutput, whole: "_Counts"
+        self, samples: Sequence[Row], output: TrainingOutput, whole: "_Counts"
     ) -> dict[str, Tensor]:
         """Losses of the targets of ``samples`` in order."""
         logits, prompts = output.mask_logits, output.prompts
@@ -150,7 +158,7 @@ class JointTraining:
             wanted = self._model.sam.point_prompts(points[seen])[:, 0]
         return F.mse_loss(prompts[seen], wanted), int(seen.sum())
 
-    def _alignment(self, rows: Sequence[Drawn], part: PartOutput) -> tuple[Tensor, int]:
+    def _alignment(self, rows: Sequence[Row], part: PartOutput) -> tuple[Tensor, int]:
         """Loss and number of the positions that begin a [SEG] group or a box's class name."""
         packed = part.rows.packed
         places, targets = [], []
@@ -230,7 +238,7 @@ def _joined(means: Sequence[tuple[Tensor, int]], total: int) -> Tensor:
     return torch.stack([mean * count for mean, count in means]).sum() / max(1, total)
 
 
-def _n_in_sight(drawn: Drawn) -> int:
+def _n_in_sight(drawn: Row) -> int:
     """Targets of a row that its visual tokens show something of."""
     sample = drawn.sample
     if len(sample.truth):

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from geomag.config.schema import PromptConfig, TrainConfig
+from geomag.data.benchmarks import Task
 from geomag.data.prompts import answer_of, evaluation_prompt, training_prompt
 from geomag.data.records import Record
 from geomag.seeds import generator
-from geomag.train.samples import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +23,37 @@ class Asked:
     answer: str
 
 
+class Askable(Protocol):
+    """Records that are asked together: prepared, or only planned."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Of one task and image."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """Task shared by all records."""
+        ...
+
+
+S = TypeVar("S", bound=Askable)
+
+
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Generic[S]):
     """One row of an update: a look at an image and what is asked about it."""
 
-    sample: Sample
+    sample: S
     asked: tuple[Asked, ...]
 
 
-class Mixture:
+class Mixture(Generic[S]):
     """Rows of every update, a function of its number alone."""
 
     def __init__(
         self,
-        samples: Mapping[str, Sequence[Sample]],
+        samples: Mapping[str, Sequence[S]],
         config: TrainConfig,
         prompt: PromptConfig,
         *,
@@ -52,7 +70,7 @@ class Mixture:
         self._names = list(self._samples)
         self._weights = weights / weights.sum()
 
-    def rows(self, update: int, size: int) -> list[Drawn]:
+    def rows(self, update: int, size: int) -> list[Drawn[S]]:
         """Looks drawn by task shares, each with at most ``train.questions`` of its questions."""
         rng = generator(self._config.seed, "joint", update)
         drawn = []
@@ -62,7 +80,7 @@ class Mixture:
             drawn.append(Drawn(sample, self._asked(sample, rng)))
         return drawn
 
-    def _asked(self, sample: Sample, rng: np.random.Generator) -> tuple[Asked, ...]:
+    def _asked(self, sample: S, rng: np.random.Generator) -> tuple[Asked, ...]:
         """Some of a sample's questions; each reference of a caption is one of them."""
         open_ones = [
             (index, choice)
@@ -72,7 +90,7 @@ class Mixture:
         chosen = rng.permutation(len(open_ones))[: self._config.questions]
         return tuple(self._one(sample, open_ones[i], rng) for i in chosen)
 
-    def _one(self, sample: Sample, place: tuple[int, int], rng: np.random.Generator) -> Asked:
+    def _one(self, sample: S, place: tuple[int, int], rng: np.random.Generator) -> Asked:
         index, choice = place
         record = sample.records[index]
         answer = answer_of(record, n_seg=self._n_seg, choice=choice)

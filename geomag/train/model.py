@@ -1,8 +1,7 @@
 """The train stage: all training benchmarks, jointly, to ``adapter`` and ``decoder``."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, groupby
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,12 +11,8 @@ from geomag.config.schema import Profile
 from geomag.data.benchmarks import (
     BENCHMARKS,
     Benchmark,
-    Granularity,
-    Task,
     chosen_benchmarks,
 )
-from geomag.data.by_image import image_parts
-from geomag.data.records import Record
 from geomag.data.selection import looks_through_eq4, training_records
 from geomag.inference.probing import heat_facts
 from geomag.io import file_digest, value_digest
@@ -28,16 +23,13 @@ from geomag.model.footprint import footprint
 from geomag.model.geomag import GeoMag
 from geomag.seeds import seed_of
 from geomag.train.checkpoint import checkpoint_folder, latest_checkpoint
-from geomag.train.inputs import record_inputs
+from geomag.train.inputs import planned_samples
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
-from geomag.train.samples import Sample, Seen, asked_together, prepare
-from geomag.train.side_by_side import forked_map, processes_for
-from geomag.train.windows import drawn_looks
+from geomag.train.side_by_side import processes_for
+from geomag.train.sources import HeldSamples, Planned, build_source, free_host_bytes
 from geomag.versions import path_md5
 
-AT_A_TIME = 64
-"""Records whose images are in memory."""
 TEXT_TOKENS = 64
 """Of a prompt and its answer, for the memory estimate."""
 
@@ -65,8 +57,9 @@ def train_model(
     checkpoints = _checkpoints(root, inputs)
     torch.manual_seed(seed_of(profile.train.seed, "fresh parts"))
     model = untrained(artifacts / "models", profile)
-    samples = all_samples(model, profile, data=data, artifacts=artifacts, log=log)
-    job = JointTraining(model, samples, profile.train)
+    planned = all_planned(model, profile, data=data, artifacts=artifacts, log=log)
+    source = build_source(planned, log=log)
+    job = JointTraining(model, source, profile.train)
     config = profile.train
     n_tokens = (profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS
     trained = job.parameters().values()
@@ -78,6 +71,8 @@ def train_model(
         checkpointing=config.gradient_checkpointing,
     )
     log(str(estimate))
+    estimate.check(free=_free_bytes(model.vlm.device), free_on_disk=shutil.disk_usage(root).free)
+    n_micro = config.batch // config.micro_batch
     settings = LoopSettings(
         steps=config.steps,
         batch=config.batch,
@@ -91,7 +86,9 @@ def train_model(
         seed=config.seed,
         save_every=config.save_every,
         log_every=config.log_every,
-        processes=processes_for(config.batch // config.micro_batch, model.vlm.device),
+        processes=processes_for(n_micro, model.vlm.device)
+        if isinstance(source, HeldSamples)  # a stream's own workers are the others
+        else 1,
     )
     model.train()
     model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
@@ -99,6 +96,13 @@ def train_model(
     digests = save_trained(model.eval(), artifacts / "models")
     shutil.rmtree(checkpoints)
     return digests
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Memory that is free where the model trains."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return free_host_bytes()
 
 
 def identity(profile: Profile, root: Path, code: Mapping[str, str]) -> dict[str, str]:
@@ -138,38 +142,20 @@ def _checkpoints(root: Path, inputs: Mapping[str, str]) -> Path:
     return checkpoint_folder(root / "work" / "train", "joint", inputs)
 
 
-def all_samples(
+def all_planned(
     model: GeoMag, profile: Profile, *, data: Path, artifacts: Path, log: Callable[[str], None]
-) -> dict[str, list[Sample]]:
-    """What each benchmark trains on, as the frozen parts see it; a part of it at a time."""
-    records = {
-        benchmark.name: training_records(
-            benchmark, artifacts / "records" / benchmark.name / "records.jsonl", profile.train
-        )
-        for benchmark in chosen_benchmarks(profile.benchmarks)
-        if benchmark.trains
-    }
-    heat = {name: stored_heat(BENCHMARKS[name], profile, artifacts) for name in records}
-    parts = [
-        (name, part) for name, rows in records.items() for part in image_parts(rows, AT_A_TIME)
-    ]
-
-    def make(part: tuple[str, list[Record]]) -> list[Sample]:
-        name, rows = part
-        benchmark = BENCHMARKS[name]
-        seen = training_looks(benchmark, rows, profile, data=data, heat=heat[name])
-        return list(prepare(model, seen))
-
-    made = zip(
-        parts,
-        forked_map(make, parts, processes=processes_for(len(parts), model.vlm.device)),
-        strict=True,
-    )
-    samples: dict[str, list[Sample]] = {}
-    for name, of_one in groupby(made, key=lambda pair: pair[0][0]):
-        samples[name] = [sample for _, seen in of_one for sample in seen]
-        log(f"{name}: {len(records[name])} training records, {len(samples[name])} looks")
-    return samples
+) -> Planned:
+    """What each benchmark trains on and how it is seen; no image is read."""
+    samples, heat = {}, {}
+    for benchmark in chosen_benchmarks(profile.benchmarks):
+        if not benchmark.trains:
+            continue
+        path = artifacts / "records" / benchmark.name / "records.jsonl"
+        records = training_records(benchmark, path, profile.train)
+        heat[benchmark.name] = stored_heat(benchmark, profile, artifacts)
+        samples[benchmark.name] = planned_samples(benchmark, records, profile, heat[benchmark.name])
+        log(f"{benchmark.name}: {len(records)} training records")
+    return Planned(model, profile, data, samples, heat)
 
 
 def stored_heat(benchmark: Benchmark, profile: Profile, artifacts: Path) -> Mapping[str, Heat]:
@@ -178,39 +164,3 @@ def stored_heat(benchmark: Benchmark, profile: Profile, artifacts: Path) -> Mapp
         return {}
     facts = heat_facts(artifacts / "models", profile)
     return HeatStore(artifacts / "crops" / benchmark.name, facts)
-
-
-def training_looks(
-    benchmark: Benchmark,
-    records: list[Record],
-    profile: Profile,
-    *,
-    data: Path,
-    heat: Mapping[str, Heat],
-) -> Iterator[Seen]:
-    """Training records as they are seen: whole, through the probe's windows, or as `drawn`.
-
-    Args:
-        benchmark: Of all of them.
-        records: Those of an image in a row.
-        profile: Arm, windows, view and sides.
-        data: Folder of the benchmarks.
-        heat: `stored_heat`.
-    """
-    level, root = benchmark.granularity, data / benchmark.name
-    whole = zip(
-        records,
-        record_inputs(records, root=root, heat={}, granularity=None, profile=profile),
-        strict=True,
-    )
-    if profile.train.arm == "plain" or benchmark.task is Task.GCG:
-        return asked_together(whole)
-    is_drawn = profile.train.windows == "drawn" and level is not Granularity.IMAGE
-    if is_drawn and benchmark.task is Task.REFERRING:
-        drawn = drawn_looks(records, root=root, granularity=level, profile=profile)
-        return asked_together(chain(whole, drawn))
-    if is_drawn and not looks_through_eq4(profile):
-        return asked_together(whole)
-    model_inputs = record_inputs(records, root=root, heat=heat, granularity=level, profile=profile)
-    found = zip(records, model_inputs, strict=True)
-    return asked_together(chain(whole, found) if is_drawn else found)

@@ -1,8 +1,9 @@
 """Training samples: looks with what the frozen parts see in them, computed once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -49,16 +50,22 @@ class Sample:
 
 Seen = tuple[tuple[Record, ...], ModelInput]
 """Records and how they are all seen."""
+S = TypeVar("S", bound=Hashable)
 
 
-def asked_together(seen: Iterable[tuple[Record, ModelInput]]) -> Iterator[Seen]:
-    """Records in a row of one image, those that share their look as one.
+def asked_together(seen: Iterable[tuple[Record, S]]) -> Iterator[tuple[tuple[Record, ...], S]]:
+    """Records in a row of one image, those that are seen alike as one.
 
-    The look is one object (`geomag.model.model_input.ModelInputs`), not one that is alike: stitched
-    images of two windows differ in nothing but their pixels. A record with masks stays alone.
+    Args:
+        seen: Each record with what decides the pixels that are seen of it
+            (`geomag.train.inputs.Sight`), or with its look: one object, not one that is alike, for
+            stitched images of two windows differ in nothing but their pixels.
+
+    Returns:
+        Groups in order of their first record; a record with masks stays alone.
     """
     for _, of_image in groupby(seen, key=lambda pair: pair[0].image):
-        groups: dict[tuple[ModelInput, str | None], list[Record]] = {}
+        groups: dict[tuple[S, str | None], list[Record]] = {}
         for record, model_input in of_image:
             alone = record.id if record.masks else None
             groups.setdefault((model_input, alone), []).append(record)

@@ -7,20 +7,15 @@ stays the probe's work (docs/decisions/0015).
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity
-from geomag.data.images import read_rgb
 from geomag.data.records import Record
 from geomag.geometry import PixelBox, box_of_mask, decode_mask, union_of
 from geomag.magcrop.window import grow_box
-from geomag.model.large import settings_for
-from geomag.model.model_input import ModelInput, magcrop_input
 from geomag.seeds import generator
-from geomag.train.inputs import with_budget
 
 CONTEXT = (1.4, 4.0)
 """Sides of a window, in longer sides of its target: from a tight mask's to a generous one's."""
@@ -33,17 +28,15 @@ MISSED = 0.25
 TRIES = 20
 
 
-def drawn_looks(
-    records: Sequence[Record], *, root: Path, granularity: Granularity, profile: Profile
-) -> Iterator[tuple[Record, ModelInput]]:
-    """Records through a window around their target; those that cannot have one are left out."""
+def drawn_boxes(
+    records: Sequence[Record], granularity: Granularity, profile: Profile
+) -> Iterator[tuple[Record, tuple[PixelBox, ...]]]:
+    """Windows around each record's target; records that cannot have one are left out."""
     for record in records:
         rng = generator(profile.train.seed, "drawn window", record.benchmark, record.id)
         boxes = drawn_windows(record, granularity, rng, min_px=profile.magcrop.min_px)
         if boxes:
-            image = read_rgb(root / record.image)
-            settings = settings_for(image, with_budget(profile, record))
-            yield record, magcrop_input(image, granularity, boxes, settings)
+            yield record, boxes
 
 
 def drawn_windows(

@@ -24,8 +24,9 @@ from geomag.magcrop.granularity import LABELS, load_classifiers, save_classifier
 from geomag.model.model_input import encoder_pixels
 from geomag.model.packing import QuestionIds
 from geomag.model.vision import cut
+from geomag.train.inputs import planned_samples
 from geomag.train.mixture import Mixture
-from geomag.train.model import stored_heat, training_looks
+from geomag.train.model import stored_heat
 from geomag.train.samples import prepare
 from tests.ask.models import write_project
 
@@ -138,7 +139,10 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
         assert len({id(query.model_input) for query in asked.values()}) == 4  # two windows an image
 
     heat = stored_heat(benchmark, profile, artifacts)
-    groups = list(training_looks(benchmark, rows, profile, data=data, heat=heat))
+    planned = planned_samples(benchmark, rows, profile, heat)
+    groups = [
+        (one.records, one.model_input(data / benchmark.name, profile, heat)) for one in planned
+    ]
     assert sorted(r.id for records, _ in groups for r in records) == sorted(asked)
     ids = QuestionIds(model.vlm)
     for sample, (together, model_input) in zip(prepare(model, groups), groups, strict=True):
@@ -162,7 +166,7 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
                 ):
                     assert torch.allclose(level, seen[0], atol=1e-4)
             for rle, truth in zip(record.masks, sample.truth, strict=True):
-                drawn = model._paste(query, 20 * (truth - 0.5))  # where prediction would draw it
+                drawn, _ = model._paste(query, 20 * (truth - 0.5))  # where it would be drawn
                 within = visible(decode_mask(rle), query.model_input)
                 assert (drawn & within).sum() >= 0.85 * (drawn | within).sum()
 

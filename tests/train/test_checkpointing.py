@@ -10,7 +10,7 @@ from geomag.train.joint import JointTraining
 
 def update(model, samples):
     """Gradients of one micro-batch with dropout, and the bytes that its forward pass kept."""
-    job = JointTraining(model, samples, model.profile.train)
+    job = JointTraining.of_samples(model, samples, model.profile.train)
     parameters = job.parameters()
     model.train()
     kept = {}

@@ -87,7 +87,7 @@ def one_training(
     config = replace(
         model.profile.train, batch=batch, micro_batch=micro, gradient_checkpointing=checkpointing
     )
-    job = JointTraining(model, samples, config)
+    job = JointTraining.of_samples(model, samples, config)
     settings = LoopSettings(
         steps=updates, batch=batch, micro_batch=micro, lr=config.lr, warmup=config.warmup,
         schedule=config.schedule, betas=config.betas, weight_decay=config.weight_decay,

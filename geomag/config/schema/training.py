@@ -102,6 +102,9 @@ class TrainConfig:
     budgets: tuple[int, ...] = ()
     """Budgets of visual tokens, one drawn for each image, so that one adapter serves them all;
     empty: ``magcrop.budget``."""
+    held_gb: float = 8.0
+    """Most memory, in 10^9 bytes, for samples that are prepared once, before the first update; what
+    all updates draw is streamed if it takes more (0: always)."""
     save_every: int = 200
     """Optimizer updates between checkpoints."""
     log_every: int = 20
@@ -111,6 +114,8 @@ class TrainConfig:
             "train", steps=self.steps, batch=self.batch, micro_batch=self.micro_batch, lr=self.lr
         )
         positive("train", questions=self.questions)
+        if self.held_gb < 0:
+            raise ValueError(f"train.held_gb must not be negative, got {self.held_gb}")
         token_budget("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
         if self.batch % self.micro_batch:
             raise ValueError(
