@@ -68,7 +68,7 @@ def resolve_path(path: str) -> Path:
     Raises:
         WeightsError: If the module is not installed. What lies there is the reader's to check.
 
-    >>> local_folder("models/llava-1.5-7b-hf").as_posix()
+    >>> resolve_path("models/llava-1.5-7b-hf").as_posix()
     'models/llava-1.5-7b-hf'
     """
     if not path.startswith(SCHEME):

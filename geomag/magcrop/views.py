@@ -40,9 +40,9 @@ class ImageView:
     def n_tokens(self, patch_px: int = 14) -> int:
         """Visual tokens it costs.
 
-        >>> View(None, 224).n_tokens(), View(None, 336, pooled=8).n_tokens()
+        >>> ImageView(None, 224).n_tokens(), ImageView(None, 336, pooled=8).n_tokens()
         (256, 64)
-        >>> View(None, 336, kept=(0, 25, 26)).n_tokens()
+        >>> ImageView(None, 336, kept=(0, 25, 26)).n_tokens()
         4
         """
         return len(self.kept) + 1 if self.kept else self.grid(patch_px) ** 2
@@ -85,8 +85,8 @@ def plan_views(
 def as_pooled(views: Sequence[ImageView], *, side_px: int, patch_px: int) -> list[ImageView]:
     """The same tokens from features of the tower's own size: each view read at ``side_px``.
 
-    >>> as_pooled([View(None, 112)], side_px=336, patch_px=14)
-    [View(box=None, side_px=336, pooled=8, kept=())]
+    >>> as_pooled([ImageView(None, 112)], side_px=336, patch_px=14)
+    [ImageView(box=None, side_px=336, pooled=8, kept=())]
     """
     return [
         replace(view, side_px=side_px, pooled=view.side_px // patch_px)

@@ -125,7 +125,7 @@ def end_interval(value: float, n_images: int, level: float = 0.95) -> tuple[floa
     None for another value, and for one image.
 
     >>> end_interval(1.0, 28), end_interval(0.0, 28)
-    ((0.876563858, 1.0), (0.0, 0.123436142))
+    ((0.876563881, 1.0), (0.0, 0.123436119))
     """
     if n_images < 2 or value not in (0.0, 1.0):
         return None
