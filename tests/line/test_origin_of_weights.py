@@ -72,7 +72,7 @@ def test_a_killed_training_does_not_go_on_under_edited_code(copy):
     code, said = copy.failing(*TRAIN)
     assert code == 2
     assert re.search(
-        r"update-000000[24]: made by code (\w{16}) of commit (\w{12})\. "
+        r"update-000000[24]: made by code (\w{16}) of commit (\w{12})[^.]*\. "
         r"Wanted: code (?!\1)\w{16} of commit \2 with uncommitted changes.*"
         r"Remedy: go back to that code to resume, or remove \S*/work/train to start over",
         said,
