@@ -102,8 +102,8 @@ def captions(project: Path, profile: Profile, split: Split) -> list[dict[str, st
     The granularity classifier is not asked: a caption is about the whole image.
     """
     from geomag.model.assemble import trained
-    from geomag.model.geomag import Query
     from geomag.model.model_input import magcrop_look, plain_look
+    from geomag.model.query import Query
 
     records = list(read_records(project / RECORDS, splits=[split]))
     model, rows = trained(project / "artifacts" / "models", profile), []

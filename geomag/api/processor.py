@@ -12,8 +12,8 @@ from geomag.api.pretrained import GeoMag
 from geomag.inference.prompt import Prompt, read_prompt
 from geomag.inference.question import Question
 from geomag.magcrop.views import ImageView
-from geomag.model.geomag import Query
 from geomag.model.model_input import encoder_pixels
+from geomag.model.query import Query
 from geomag.model.vision import cut
 
 

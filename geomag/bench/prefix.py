@@ -15,8 +15,9 @@ from geomag.config import load_profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.inference.probing import Probed, probe_all
-from geomag.model.geomag import GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.model_input import plain_input
+from geomag.model.query import Query
 
 IMAGE_PX = 400
 _THINGS = ("ship", "small building", "road", "storage tank", "bridge", "field", "tree", "stadium")

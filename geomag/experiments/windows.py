@@ -35,8 +35,9 @@ from geomag.inference.prompt import record_prompt
 from geomag.inference.selection import resolve_answers
 from geomag.metrics.bootstrap import Resampling
 from geomag.metrics.segmentation import overlap
-from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.model_input import ModelInput, plain_input
+from geomag.model.query import ModelAnswer, Query
 
 OPEN = {"gate": 0.0, "mask_gate": 0.0}
 NEVER = 1.01
@@ -150,14 +151,14 @@ def wanted_of(
 
 def ask(
     model: GeoMag, wanted: Sequence[ProbeRequest], model_inputs: Sequence[ModelInput]
-) -> list[Answer]:
+) -> list[ModelAnswer]:
     """The model's answers about these looks, in order."""
     queries = [
         Query(model_input, w.prompt, *w.image.shape[:2])
         for model_input, w in zip(model_inputs, wanted, strict=True)
     ]
     most = model.profile.predict.max_new_tokens
-    answers: list[Answer] = model.answer(queries, max_new_tokens=most)
+    answers: list[ModelAnswer] = model.answer(queries, max_new_tokens=most)
     return answers
 
 
@@ -165,7 +166,7 @@ def _try(
     arm: Treatment,
     records: Sequence[Record],
     wanted: Sequence[ProbeRequest],
-    plain: Sequence[Answer],
+    plain: Sequence[ModelAnswer],
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
     model_inputs = inputs_through(wanted, found, arm.model.profile)
@@ -186,7 +187,7 @@ def _known(index: int) -> Query:
     raise AssertionError(f"the plain answer of question {index} is at hand")
 
 
-def score_of(record: Record, answer: Answer) -> float:
+def score_of(record: Record, answer: ModelAnswer) -> float:
     """IoU of the first mask in referring tasks, else 1 for the reference's own words."""
     if record.task is Task.REFERRING:
         drawn = encode_mask(answer.masks[0]) if answer.masks else None

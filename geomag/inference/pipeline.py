@@ -29,8 +29,9 @@ from geomag.magcrop.granularity import GranularityDecision, PromptClassifier, is
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.manifest import read_manifest
 from geomag.model.assemble import load_prompt_classifier, trained
-from geomag.model.geomag import GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.model_input import ModelInput, ModelInputs, plain_input
+from geomag.model.query import Query
 
 PARTS = ("base", "granularity", "adapter", "decoder")
 _CLOSE = (Granularity.REGION, Granularity.PIXEL)

@@ -21,9 +21,10 @@ from geomag.magcrop.crops import Heat, windows
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.magcrop.mask_window import mask_window
 from geomag.magcrop.window import Window, grow_box, select_window
-from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.large import is_large
 from geomag.model.model_input import plain_input
+from geomag.model.query import ModelAnswer, Query
 from geomag.seeds import generator
 
 
@@ -52,7 +53,7 @@ class WindowProposal:
     confidence: float
     """In [0, 1]; what the gate is held against, whether or not it has closed."""
     heat: Heat | None = None
-    plain: Answer | None = None
+    plain: ModelAnswer | None = None
     """The answer about the whole image, where the probe has asked for it."""
 
 
@@ -121,7 +122,7 @@ class MaskProbe:
                 found[index] = replace(self._around(answer), heat=wanted[index].heat)
         return found
 
-    def _around(self, answer: Answer) -> WindowProposal:
+    def _around(self, answer: ModelAnswer) -> WindowProposal:
         settings = self._model.profile.magcrop
         window, score = None, 0.0
         if answer.masks:

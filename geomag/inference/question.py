@@ -9,7 +9,7 @@ from geomag.inference.prompt import Prompt
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.granularity import GranularityDecision
-from geomag.model.geomag import Answer, Query
+from geomag.model.query import ModelAnswer, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Outcome:
     """What the model answered to one question, and how it was prepared."""
 
     prepared: PreparedQuestion
-    answer: Answer
+    answer: ModelAnswer
     """The answer that stands."""
     is_plain: bool
     """Whether it is the whole image's although there was a window."""

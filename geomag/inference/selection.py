@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 
 from geomag.config.schema import MagCropConfig
 from geomag.inference.probes import WindowProposal
-from geomag.model.geomag import Answer, GeoMag, Query
+from geomag.model.geomag import GeoMag
+from geomag.model.query import ModelAnswer, Query
 
 
-def select_answer(plain: Answer, through: Answer, *, margin: float, agreement: float) -> Answer:
+def select_answer(
+    plain: ModelAnswer, through: ModelAnswer, *, margin: float, agreement: float
+) -> ModelAnswer:
     """The answer that stands.
 
     Through the window where the masks are of one object; else the answer with the surer mask, by
@@ -37,12 +40,12 @@ def select_answer(plain: Answer, through: Answer, *, margin: float, agreement: f
 
 def resolve_answers(
     model: GeoMag,
-    answers: Sequence[Answer],
+    answers: Sequence[ModelAnswer],
     found: Sequence[WindowProposal | None],
     whole: Callable[[int], Query],
     *,
     max_new_tokens: int,
-) -> list[Answer]:
+) -> list[ModelAnswer]:
     """The answers that stand, in order (``magcrop.answer_selection``).
 
     Args:
@@ -55,7 +58,7 @@ def resolve_answers(
     config: MagCropConfig = model.profile.magcrop
     if config.answer_selection == "window":
         return list(answers)
-    plain: dict[int, Answer] = {}
+    plain: dict[int, ModelAnswer] = {}
     asked = []
     for i, one in enumerate(found):
         if one is None or not one.boxes:
@@ -77,11 +80,11 @@ def resolve_answers(
     ]
 
 
-def _drawn(answer: Answer) -> float:
+def _drawn(answer: ModelAnswer) -> float:
     return answer.mask_scores[0] if answer.mask_scores else 0.0
 
 
-def _agreement(plain: Answer, through: Answer) -> float:
+def _agreement(plain: ModelAnswer, through: ModelAnswer) -> float:
     """IoU of the first masks; 0 where one draws nothing."""
     if not (plain.masks and through.masks):
         return 0.0

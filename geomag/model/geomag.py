@@ -6,7 +6,6 @@ Paper Fig 2; protocols/model#pipeline.
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from geomag.model.pixel_decoder import (
 )
 from geomag.model.precision import products_in
 from geomag.model.prefix import distinct, pack_shared
+from geomag.model.query import ModelAnswer, Query
 from geomag.model.sam2_parts import Sam2Parts
 from geomag.model.segments import Groups, find_groups, label_groups, with_seg_marks
 from geomag.model.training_pass import BatchPart, PartOutput, TrainingBatch, TrainingOutput
@@ -37,39 +37,6 @@ from geomag.model.vision import cut, merge, tower_features, unit_box
 from geomag.model.vlm import Vlm
 
 ENCODE_AT_ONCE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question about one look at an image."""
-
-    model_input: ModelInput
-    prompt: str
-    """Unframed."""
-    height: int
-    """Of the image, pixels."""
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model said and drew."""
-
-    text: str
-    """``[SEG]`` marks each mask; ``<p>`` tags stay."""
-    masks: tuple[BoolMask, ...]
-    """``[H, W]`` each, in order of their marks."""
-    phrases: tuple[str, ...]
-    """One a mask, in order; empty where no phrase stands right before it."""
-    n_incomplete: int = 0
-    mask_scores: tuple[float, ...] = ()
-    """Mean foreground probability inside each mask; 0 for an empty one."""
-    mask_probabilities: tuple[NDArray[np.uint8], ...] = ()
-    """Foreground probability ``[H, W]`` of each mask's pixels, in 255ths."""
-    text_score: float = 0.0
-    """Geometric mean probability of the words' tokens; 0 where nothing was said."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Per phase, of the whole batch divided by its size."""
 
 
 class GeoMag(nn.Module):
@@ -224,7 +191,7 @@ class GeoMag(nn.Module):
         return logits.float()
 
     @torch.no_grad()
-    def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[Answer]:
+    def answer(self, queries: Sequence[Query], *, max_new_tokens: int) -> list[ModelAnswer]:
         """Greedy answers of a batch; masks are decoded where a whole [SEG] group was emitted.
 
         Queries that share a `ModelInput` (the same object) share its visual tokens, their place in
@@ -276,7 +243,7 @@ class GeoMag(nn.Module):
         index: int,
         groups: Groups,
         features: list[Tensor] | None,
-    ) -> Answer:
+    ) -> ModelAnswer:
         tokens, states = made.tokens[index], made.states[index]
         text = with_seg_marks(self.vlm.decode(tokens), self.seg_names)
         n_seg = len(self.seg_names)
@@ -292,7 +259,7 @@ class GeoMag(nn.Module):
         said = made.log_probs[index]
         likely = math.exp(sum(said) / len(said)) if said else 0.0
         phrases = parse_grounding(text).phrases
-        return Answer(text, masks, phrases, groups.n_incomplete, scores, chances, likely)
+        return ModelAnswer(text, masks, phrases, groups.n_incomplete, scores, chances, likely)
 
     def _paste(self, query: Query, logits: Tensor) -> tuple[BoolMask, NDArray[np.uint8]]:
         """A mask and its probability at the image's size; what SAM2 did not see is background."""

@@ -8,7 +8,7 @@ from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
 from geomag.experiments.budgets import budgets, compare_budgets
 from geomag.geometry import encode_mask
-from geomag.model.geomag import Answer
+from geomag.model.query import ModelAnswer
 from tests.model.whole import tiny_geomag
 
 TRUTH = np.zeros((90, 120), dtype=bool)
@@ -33,7 +33,7 @@ def result(tmp_path_factory):
             read.append(query.model_input.n_tokens(14))
             mask = TRUTH.copy()
             mask[20 + min(40, read[-1]) :] = False
-            made.append(Answer("[SEG]", (mask,), (), 0, (0.5,)))
+            made.append(ModelAnswer("[SEG]", (mask,), (), 0, (0.5,)))
         return made
 
     # `with_settings` copies the model, and this answer with it

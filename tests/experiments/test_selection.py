@@ -8,7 +8,7 @@ from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
 from geomag.experiments.selection import ALWAYS, RULES, compare_selections
 from geomag.geometry import encode_mask
-from geomag.model.geomag import Answer
+from geomag.model.query import ModelAnswer
 from tests.model.whole import tiny_geomag
 
 ROWS = np.arange(90)[:, None] + np.zeros((90, 120), dtype=int)
@@ -24,11 +24,11 @@ def knowing_model(ahead: float, *, draws: bool = True):
     def answer(queries, *, max_new_tokens):
         del max_new_tokens
         return [
-            Answer("[SEG]", (THROUGH,), (), 0, (0.5 + ahead,))
+            ModelAnswer("[SEG]", (THROUGH,), (), 0, (0.5 + ahead,))
             if query.model_input.encoder_box
             or query.model_input.views[0].box
             or len(query.model_input.views) > 1
-            else Answer("[SEG]", (PLAIN if draws else PLAIN & False,), (), 0, (0.5,))
+            else ModelAnswer("[SEG]", (PLAIN if draws else PLAIN & False,), (), 0, (0.5,))
             for query in queries
         ]
 

@@ -21,7 +21,7 @@ from geomag.experiments.windows import (
 )
 from geomag.geometry import encode_mask
 from geomag.metrics.bootstrap import Resampling
-from geomag.model.geomag import Answer
+from geomag.model.query import ModelAnswer
 from geomag.sample.large import write_large
 from tests.model.whole import tiny_geomag
 
@@ -71,12 +71,12 @@ def test_a_word_scores_one_and_a_mask_its_iou():
     mask = np.zeros((90, 120), dtype=bool)
     mask[:10, :10] = True
     half = mask & (np.arange(120) < 5)
-    assert score_of(record(0, "a", mask), Answer("", (half,), ())) == 0.5
-    assert score_of(record(0, "a", mask), Answer("", (), ())) == 0.0
+    assert score_of(record(0, "a", mask), ModelAnswer("", (half,), ())) == 0.5
+    assert score_of(record(0, "a", mask), ModelAnswer("", (), ())) == 0.0
     place = {"benchmark": "rsvqa_lr", "split": Split.TEST, "task": Task.VQA, "image": "a"}
     question = Record(**place, id="0", width=1, height=1, answers=("Yes",))
-    assert score_of(question, Answer(" yes ", (), ())) == 1.0
-    assert score_of(question, Answer("no", (), ())) == 0.0
+    assert score_of(question, ModelAnswer(" yes ", (), ())) == 1.0
+    assert score_of(question, ModelAnswer("no", (), ())) == 0.0
 
 
 def drawing_model(**sections):

@@ -11,8 +11,8 @@ from geomag.inference.probes import WindowProposal
 from geomag.inference.prompt import Prompt
 from geomag.inference.question import PreparedQuestion, Question
 from geomag.magcrop.granularity import GranularityDecision
-from geomag.model.geomag import Answer, Query
 from geomag.model.model_input import plain_input
+from geomag.model.query import ModelAnswer, Query
 
 IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
 PIXEL, REGION = Granularity.PIXEL, Granularity.REGION
@@ -23,7 +23,7 @@ def drawn(*box):
     if box:
         x0, y0, x1, y1 = box
         mask[y0:y1, x0:x1] = True
-    return Answer("It is [SEG].", (mask,), (), mask_scores=(0.6,))
+    return ModelAnswer("It is [SEG].", (mask,), (), mask_scores=(0.6,))
 
 
 class Settings:

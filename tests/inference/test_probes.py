@@ -19,7 +19,7 @@ from geomag.inference.probes import (
 )
 from geomag.magcrop.crops import Heat
 from geomag.magcrop.mask_window import mask_window
-from geomag.model.geomag import Answer
+from geomag.model.query import ModelAnswer
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -46,7 +46,7 @@ def model_that_draws(mask, score, **magcrop):
     def answer(queries, *, max_new_tokens):
         asked.extend(queries)
         masks = () if mask is None else (mask,)
-        return [Answer("It is [SEG].", masks, (), 0, (score,) * len(masks)) for _ in queries]
+        return [ModelAnswer("It is [SEG].", masks, (), 0, (score,) * len(masks)) for _ in queries]
 
     model.answer = answer
     return model, asked

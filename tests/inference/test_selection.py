@@ -6,8 +6,8 @@ import pytest
 from geomag.geometry import PixelBox
 from geomag.inference.probes import WindowProposal
 from geomag.inference.selection import resolve_answers, select_answer
-from geomag.model.geomag import Answer, Query
 from geomag.model.model_input import plain_input
+from geomag.model.query import ModelAnswer, Query
 from tests.model.whole import tiny_geomag
 
 IMAGE = np.zeros((40, 60, 3), dtype=np.uint8)
@@ -16,11 +16,11 @@ BOX = (PixelBox(0, 0, 20, 20),)
 MOST = 4
 
 
-def drawn(score: float, mask=MASK) -> Answer:
-    return Answer(f"[SEG] {score}", (mask,), (), 0, (score,))
+def drawn(score: float, mask=MASK) -> ModelAnswer:
+    return ModelAnswer(f"[SEG] {score}", (mask,), (), 0, (score,))
 
 
-SAID = Answer("yes", (), (), text_score=0.5)
+SAID = ModelAnswer("yes", (), (), text_score=0.5)
 DOUBT = {"margin": 0.02, "agreement": 0.7}
 
 
@@ -43,7 +43,7 @@ def test_of_two_masks_of_one_object_the_window_s_stands(n_shared, stands):
 
 
 def test_words_are_compared_by_their_own_probability():
-    other = Answer("no", (), (), text_score=0.6)
+    other = ModelAnswer("no", (), (), text_score=0.6)
     assert select_answer(SAID, other, **DOUBT) is other
     assert select_answer(other, SAID, **DOUBT) is other
 

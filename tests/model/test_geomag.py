@@ -8,8 +8,8 @@ from geomag.data.benchmarks import Granularity
 from geomag.data.prompts import with_seg_groups
 from geomag.geometry import PixelBox
 from geomag.magcrop.granularity import is_gcg
-from geomag.model.geomag import Query
 from geomag.model.model_input import magcrop_input, plain_input
+from geomag.model.query import Query
 from tests.model.whole import tiny_geomag, tiny_profile
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)

@@ -8,9 +8,9 @@ from geomag.data.benchmarks import Granularity
 from geomag.geometry import PixelBox
 from geomag.inference.probing import Probed, probe_all, window_rule
 from geomag.magcrop.crops import windows
-from geomag.model.geomag import Query
 from geomag.model.large import is_large, probed_tiles, settings_for
 from geomag.model.model_input import magcrop_input
+from geomag.model.query import Query
 from tests.model.tiny import tiny_vlm
 from tests.model.whole import tiny_geomag, tiny_profile
 

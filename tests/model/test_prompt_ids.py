@@ -10,9 +10,9 @@ from geomag.data.benchmarks import Granularity, Split, Task
 from geomag.data.prompts import frame
 from geomag.data.records import Record
 from geomag.inference.probing import Probed, probe_all
-from geomag.model.geomag import Query
 from geomag.model.model_input import plain_input
 from geomag.model.packing import QuestionIds, pack_questions
+from geomag.model.query import Query
 from geomag.model.tokenizer import load_tokenizer
 from geomag.model.vlm import Vlm
 from geomag.train.joint import JointTraining

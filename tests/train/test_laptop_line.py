@@ -19,8 +19,8 @@ from geomag.data.prompts import evaluation_prompt
 from geomag.data.records import Record, read_records, write_records
 from geomag.manifest import read_manifest
 from geomag.model.assemble import trained
-from geomag.model.geomag import Query
 from geomag.model.model_input import plain_input
+from geomag.model.query import Query
 from geomag.model.weights import load_base
 from geomag.train.model import identity, train_model
 from geomag.train.projector import make_composed_base

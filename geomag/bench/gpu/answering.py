@@ -12,8 +12,9 @@ from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_
 from geomag.bench.gpu.sections import Figures
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.views import ImageView
-from geomag.model.geomag import GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.model_input import plain_input
+from geomag.model.query import Query
 from geomag.model.vision import MEAN, STD, cut
 from geomag.model.vlm import Vlm
 

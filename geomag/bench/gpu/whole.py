@@ -14,8 +14,9 @@ from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.geometry import PixelBox
 from geomag.inference.probes import AttentionProbe, ProbeRequest
-from geomag.model.geomag import GeoMag, Query
+from geomag.model.geomag import GeoMag
 from geomag.model.model_input import magcrop_input
+from geomag.model.query import Query
 from geomag.model.vlm import Vlm
 
 SURE = 1e4

@@ -1,0 +1,42 @@
+"""What the network is asked about one model input, and what it says and draws."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomag.geometry import BoolMask
+from geomag.model.model_input import ModelInput
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question about one look at an image."""
+
+    model_input: ModelInput
+    prompt: str
+    """Unframed."""
+    height: int
+    """Of the image, pixels."""
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What the model said and drew."""
+
+    text: str
+    """``[SEG]`` marks each mask; ``<p>`` tags stay."""
+    masks: tuple[BoolMask, ...]
+    """``[H, W]`` each, in order of their marks."""
+    phrases: tuple[str, ...]
+    """One a mask, in order; empty where no phrase stands right before it."""
+    n_incomplete: int = 0
+    mask_scores: tuple[float, ...] = ()
+    """Mean foreground probability inside each mask; 0 for an empty one."""
+    mask_probabilities: tuple[NDArray[np.uint8], ...] = ()
+    """Foreground probability ``[H, W]`` of each mask's pixels, in 255ths."""
+    text_score: float = 0.0
+    """Geometric mean probability of the words' tokens; 0 where nothing was said."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Per phase, of the whole batch divided by its size."""
