@@ -1,6 +1,6 @@
 """The laptop's line at a small size: random parts of the real classes, eight pictures, to answers.
 
-The real parts take the same way (`test_laptop_parts.py`, marker ``laptop``).
+The real parts are loaded in `tests/model/test_laptop_parts.py` (marker ``laptop``).
 """
 
 import json
