@@ -11,6 +11,7 @@ import yaml
 
 from geomag.config.renamed import renamed_setting
 from geomag.config.schema import Profile
+from geomag.config.schema.checks import check_ranges
 from geomag.errors import ConfigError, shown
 from geomag.io import value_digest
 from geomag.parse import mapping, read_yaml
@@ -135,6 +136,7 @@ def _build(cls: type, tree: Any, place: str) -> Any:
         if key not in values and info.default is MISSING and info.default_factory is MISSING:
             raise ConfigError(f"{place}, {key}", "missing")
     try:
+        check_ranges("" if cls is Profile else place.rpartition(", ")[2], cls, values)
         return cls(**values)
     except ValueError as wrong:
         raise ConfigError(place, str(wrong)) from wrong

@@ -1,8 +1,9 @@
 """Every setting, with its unit, source and range; where the paper is silent stands a name."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from geomag.config.schema.checks import NOT_NEGATIVE
 from geomag.config.schema.data import DataConfig, PromptConfig, TextEncoderConfig
 from geomag.config.schema.evaluation import PredictConfig, ReportConfig, ScoreConfig
 from geomag.config.schema.model import (
@@ -39,11 +40,13 @@ class Profile:
     """All settings of one size of GeoMag."""
 
     name: str
+    """What pages and runs call this size."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model runs; ``auto``: a GPU if there is one."""
     benchmarks: tuple[str, ...] = ()
     """Those of the ten that this line is about; empty: all. The others are not chosen, which is
     not the same as missing."""
-    threads: int = 0
+    threads: Annotated[int, NOT_NEGATIVE] = 0
     """CPU threads of one process; 0: what the environment says, else all cores."""
     data: DataConfig = field(default_factory=DataConfig)
     text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)

@@ -1,7 +1,9 @@
 """Where the benchmarks come from, and the words that ask about them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from geomag.config.schema.checks import DECIMALS, HASH_BITS, NOT_NEGATIVE, SCALE, TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,18 +12,14 @@ class DataConfig:
 
     source: Literal["sample", "downloads"] = "sample"
     """``sample``: drawn by `geomag data sample`; ``downloads``: the real archives."""
-    seed: int = 20250
+    seed: Annotated[int, NOT_NEGATIVE] = 20250
     """Seed of the drawn scenes."""
-    scale: float = 1.0
+    scale: Annotated[float, SCALE] = 1.0
     """Multiplies the record counts of the drawn sample; tests use less."""
     accept_count: tuple[str, ...] = ()
     """Benchmarks whose counts may differ from the published ones; stamped on their records."""
-    alike_bits: int = 8
+    alike_bits: Annotated[int, HASH_BITS] = 8
     """Pictures are alike when at most so many of 128 hash bits differ (`geomag data leakage`)."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.alike_bits < 128:
-            raise ValueError(f"data.alike_bits must lie in [0, 127], got {self.alike_bits}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,8 @@ class TextEncoderConfig:
     """Folder in Hugging Face layout, or ``package:MODULE/FOLDER`` of an installed package."""
     pooling: Literal["cls", "mean", "pooler"] = "cls"
     """Which vector stands for the query; not in the paper (protocols/model#granularity)."""
-    max_tokens: int = 64
+    max_tokens: Annotated[int, TOKENS] = 64
+    """Most tokens of a query that the encoder reads; more are cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +44,5 @@ class PromptConfig:
     """What the Eq 4 probe asks in referring tasks (protocols/model#probe)."""
     wordings: Literal["all", "evaluation"] = "all"
     """Training wordings: several per task, or evaluation's alone, which a tiny model masters."""
-    box_decimals: int = 2
+    box_decimals: Annotated[int, DECIMALS] = 2
+    """Decimals of a box in a prompt, whose corners are shares of the image's sides."""

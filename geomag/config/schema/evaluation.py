@@ -1,39 +1,42 @@
 """Prediction, scores and report."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from geomag.config.schema.checks import NOT_NEGATIVE, POSITIVE, SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictConfig:
     """Greedy decoding."""
 
-    batch: int = 32
-    max_new_tokens: int = 24
-    max_new_tokens_gcg: int = 96
+    batch: Annotated[int, POSITIVE] = 32
+    """Records answered at once."""
+    max_new_tokens: Annotated[int, POSITIVE] = 24
+    """Most new tokens of an answer, grounded conversation excepted."""
+    max_new_tokens_gcg: Annotated[int, POSITIVE] = 96
+    """Most new tokens of a description with masks (protocols/gcg#answers)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreConfig:
     """Uncertainty and protocol of the score tables."""
 
-    resamples: int = 1000
-    seed: int = 17
-    both_empty: float = 0.0
+    resamples: Annotated[int, POSITIVE] = 1000
+    """Resamples of images behind an interval (protocols/rsvqa#intervals)."""
+    seed: Annotated[int, NOT_NEGATIVE] = 17
+    """Seed of the resamples."""
+    both_empty: Annotated[float, SHARE] = 0.0
     """IoU of an empty prediction against an empty truth; the reference code says 0."""
-    max_missing: float = 0.001
+    max_missing: Annotated[float, SHARE] = 0.001
     """Largest share of a split that may lack a prediction; more ends `geomag score`."""
-    max_missing_captions: float = 0.005
+    max_missing_captions: Annotated[float, SHARE] = 0.005
     """The same for captions, whose test sets have tens of images."""
-
-    def __post_init__(self) -> None:
-        for name in ("max_missing", "max_missing_captions"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"score.{name} must lie in [0, 1], got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportConfig:
     """What the report shows."""
 
-    gallery: int = 8
+    gallery: Annotated[int, NOT_NEGATIVE] = 8
     """Pictures per benchmark."""
