@@ -15,6 +15,9 @@ import yaml
 from geomag.errors import AnnotationError, ConfigError, GeoMagError
 
 _BOM = b"\xef\xbb\xbf"
+LFS_POINTER = b"version https://git-lfs"
+"""How the text begins that a clone without Git LFS leaves in place of a file."""
+LFS_REMEDY = "git lfs pull, where it came from"
 _AGAIN = "fetch the file again"
 
 
@@ -27,8 +30,10 @@ def decode(raw: bytes, place: str, *, start: int = 0) -> str:
         start: Bytes of the file before ``raw``.
 
     Raises:
-        AnnotationError: Naming the first byte that is not UTF-8.
+        AnnotationError: Naming the first byte that is not UTF-8, or a Git LFS pointer.
     """
+    if not start and raw.startswith(LFS_POINTER):
+        raise AnnotationError(place, "a Git LFS pointer", "the file itself", LFS_REMEDY)
     try:
         return (raw if start else raw.removeprefix(_BOM)).decode("utf-8")
     except UnicodeDecodeError as foreign:

@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from geomag.errors import ImageError
+from geomag.parse import LFS_POINTER, LFS_REMEDY
 
 MAX_PIXELS = 200_000_000
 """Width times height; the largest benchmark image has 20 million."""
@@ -75,13 +76,15 @@ def open_image(path: Path) -> ImageFile:
     """
     try:
         with path.open("rb") as handle:
-            magic = handle.read(4)
+            magic = handle.read(len(LFS_POINTER))
     except OSError as missing:
         raise ImageError(str(path), f"cannot be opened ({missing.strerror})") from missing
+    if magic == LFS_POINTER:
+        raise ImageError(str(path), "a Git LFS pointer", "the picture", LFS_REMEDY)
     kind = next((plugin for start, plugin in _KINDS.items() if magic.startswith(start)), None)
     if kind is None:
         raise ImageError(
-            str(path), f"starts with bytes {magic.hex(' ')!r}", "a JPEG, PNG or TIFF file"
+            str(path), f"starts with bytes {magic[:4].hex(' ')!r}", "a JPEG, PNG or TIFF file"
         )
     try:
         image = kind(path)

@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 
 from geomag.errors import WeightsError
+from geomag.parse import LFS_POINTER, LFS_REMEDY
 
-_LFS = b"version https://git-lfs"
 _LONGEST_HEADER = 100_000_000
 """Bytes; the limit of safetensors itself."""
 
@@ -21,10 +21,8 @@ def check_weight_file(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as handle:
         start = handle.read(64)
-        if start.startswith(_LFS):
-            raise WeightsError(
-                str(path), "a Git LFS pointer", "the weights", "git lfs pull, where it came from"
-            )
+        if start.startswith(LFS_POINTER):
+            raise WeightsError(str(path), "a Git LFS pointer", "the weights", LFS_REMEDY)
         if start.lstrip()[:5].lower() in (b"<!doc", b"<html"):
             raise WeightsError(str(path), "a web page", "the weights", "download the file again")
         if path.suffix != ".safetensors":

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from geomag.data.images import ImageInfo, image_info, read_grey
-from geomag.errors import ImageError
+from geomag.errors import AnnotationError, ImageError
+from geomag.io import read_json, read_jsonl
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -106,3 +107,18 @@ def test_overviews_and_masks_are_no_pages(tmp_path):
         out.write(np.zeros((3, 512, 512), dtype=np.uint8))
         out.build_overviews([2, 4], Resampling.nearest)
     assert image_info(path).n_pages == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "error"),
+    [
+        ("1.jpg", image_info, ImageError),
+        ("dataset.json", read_json, AnnotationError),
+        ("mine.jsonl", lambda path: list(read_jsonl(path)), AnnotationError),
+    ],
+)
+def test_a_git_lfs_pointer_in_place_of_a_file_is_named_with_its_remedy(tmp_path, name, read, error):
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * 'a'}\nsize 12345\n"
+    (tmp_path / name).write_text(pointer)
+    with pytest.raises(error, match=rf"{name}.*: a Git LFS pointer.*git lfs pull"):
+        read(tmp_path / name)
