@@ -58,7 +58,7 @@ def read_stages(root: Path) -> dict[str, Stage]:
 
 
 def feeders(stages: Mapping[str, Stage]) -> dict[str, set[str]]:
-    """For each stage the names of the stages whose outputs it reads."""
+    """Names of the stages whose outputs each stage reads."""
     writer = {out: stage.name for stage in stages.values() for out in stage.outs}
     return {
         stage.name: {writer[out] for dep in stage.deps for out in writer if overlap(dep, out)}

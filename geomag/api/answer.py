@@ -44,11 +44,11 @@ class Answer:
     task: str | None
     """Task of the prompt; None where it was not clear and the words were asked as they were."""
     task_confidence: float
-    """In [0, 1]."""
+    """Probability that the classifier gives, in [0, 1]."""
     granularity: str
     """image, region or pixel; ``none`` where the picture was left as it is."""
     granularity_confidence: float
-    """In [0, 1]."""
+    """Probability that the classifier gives, in [0, 1]."""
     windows: tuple[PixelBox, ...] = ()
     """C_1, or C_1 and C_2, in pixels; empty where the answer is about the whole picture."""
     heatmap: NDArray[np.float32] | None = None

@@ -26,7 +26,7 @@ class Sample(TypedDict):
     image: Tensor
     """``uint8 [3, H, W]``."""
     prompt: str
-    """In the wording that evaluation uses, before LLaVA's turn markers."""
+    """The question in the wording that evaluation uses, before LLaVA's turn markers."""
     answers: tuple[str, ...]
     """References in words; a phrase's mask has none."""
     masks: Tensor

@@ -1,4 +1,4 @@
-"""From a picture and a prompt to what the network reads: framing, tokens and views."""
+"""What the network reads of a picture and a prompt: framing, tokens and views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

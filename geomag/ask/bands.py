@@ -93,7 +93,7 @@ def valid_pixels(pixels: NDArray[Any], masks: NDArray[np.uint8]) -> BoolMask:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From stored values to 8 bits, one line per band; None where values are shown as they are."""
+    """Maps from stored values to 8 bits, one a band; None where values are shown as they are."""
 
     limits: tuple[tuple[float, float], ...] | None
 

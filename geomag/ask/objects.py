@@ -33,7 +33,7 @@ class MapObject:
     """One connected piece of one mask."""
 
     number: int
-    """From 1, in reading order of the polygons' first pixels."""
+    """Number from 1, in reading order of the polygons' first pixels."""
     mask: int
     """Value in the mask file."""
     phrase: str

@@ -33,7 +33,7 @@ class Grid:
     height: int
     """Pixels."""
     transform: Affine
-    """From (column, row) to the CRS, or to a grid of its own; the identity without either."""
+    """Map from (column, row) to the CRS, or to a grid of its own; the identity without either."""
     crs: CRS | None
     """None also where the file's own is local: it has no place on the ground."""
     local: str = ""

@@ -41,7 +41,8 @@ OUTER, INNER = PixelBox(200, 200, 600, 600), PixelBox(300, 300, 500, 500)
 """C_1 and C_2: half and a quarter of the side (protocols/model#visual-tokens)."""
 TEXT_TOKENS = 64
 NEW_TOKENS = {Granularity.IMAGE: 24, Granularity.REGION: 3, Granularity.PIXEL: 6}
-"""Of a caption, of a word, and of a [SEG] group with its full stop; the end token included."""
+"""New tokens of a caption, of a word, and of a [SEG] group with its full stop; the end token
+included."""
 GEOPIXEL_TOKENS = 4_081
 """Visual tokens of GeoPixel at 800 x 800 with 9 tiles (protocols/model#visual-tokens)."""
 WARM_UPS, RUNS = 3, 15

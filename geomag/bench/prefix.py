@@ -23,7 +23,7 @@ IMAGE_PX = 400
 _THINGS = ("ship", "small building", "road", "storage tank", "bridge", "field", "tree", "stadium")
 NEW_TOKENS = 2
 TEXT_TOKENS, HEAD_TOKENS = 64, 5
-"""Of a prompt, and of it before the image."""
+"""Tokens of a prompt, and of its part before the image."""
 
 
 def bench_prefix(

@@ -11,7 +11,7 @@ from geomag.cli.predict import Arm
 
 
 class ObjectFormat(StrEnum):
-    """Of the objects' file."""
+    """Format of the objects' file."""
 
     GPKG = "gpkg"
     GEOJSON = "geojson"

@@ -23,7 +23,7 @@ from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.vision import MEAN
 
 Arm = Literal["magcrop", "plain", "blank"]
-"""Of `blank`, answers say what the words alone are worth: every picture is one flat colour."""
+"""Ways of answering; ``blank`` shows one flat colour: what the words alone are worth."""
 
 
 @dataclass(frozen=True, slots=True)

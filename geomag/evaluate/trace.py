@@ -28,7 +28,7 @@ class FileLink:
 
     path: str
     sha256: str
-    """As the cell records it."""
+    """Version of the part, as the cell records it."""
     md5: str = ""
     """DVC's, of ``dvc.lock``; empty if it does not know the file."""
 
@@ -59,8 +59,8 @@ class Trace:
 
 
 RunFinder = Callable[[str, str, Mapping[str, str]], Mapping[str, str]]
-"""From benchmark, arm and versions by part (md5s, of ``data`` too; sha256 of ``predictions``) to
-MLflow's run ids by what they did."""
+"""Function from benchmark, arm and versions by part (md5s, of ``data`` too; sha256 of
+``predictions``) to MLflow's run ids by what they did."""
 
 
 def trace(

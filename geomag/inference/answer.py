@@ -38,19 +38,19 @@ class Reply:
     granularity: str = "none"
     """image, region, pixel; ``none`` where the picture was left as it is."""
     confidence: float = 1.0
-    """Of the granularity, in [0, 1]; 1 for the plain arm."""
+    """Confidence of the granularity, in [0, 1]; 1 for the plain arm."""
     crop_boxes: tuple[PixelBox, ...] = ()
     """C_1, or C_1 and C_2, in pixels of the picture."""
     visual_tokens: int = 0
     n_incomplete: int = 0
     """[SEG] groups that were cut short; they draw nothing."""
     seconds: dict[str, float] | None = None
-    """By phase."""
+    """Seconds by phase."""
     heat: NDArray[np.float32] | None = None
     """Eq 4's map ``[gh, gw]`` over the picture; None where it was not probed."""
 
     def to_row(self) -> dict[str, Any]:
-        """As JSON, masks run-length coded."""
+        """The answer as JSON, masks run-length coded."""
         row = {name: getattr(self, name) for name in _PLAIN}
         row["crop_boxes"] = [asdict(box) for box in self.crop_boxes]
         row["masks"] = [

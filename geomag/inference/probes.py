@@ -51,7 +51,8 @@ class WindowProposal:
     boxes: tuple[PixelBox, ...]
     """C_1, or C_1 and C_2; empty where it is doubtful: the image stays whole."""
     confidence: float
-    """In [0, 1]; what the gate is held against, whether or not it has closed."""
+    """Confidence of the probe in [0, 1]; what the gate is held against, whether or not it has
+    closed."""
     heat: Heat | None = None
     plain: ModelAnswer | None = None
     """The answer about the whole image, where the probe has asked for it."""
@@ -84,7 +85,7 @@ class AttentionProbe:
         return found
 
     def _maps(self, wanted: Sequence[ProbeRequest]) -> list[Heat]:
-        """Of each question: stored ones with the second map of the window found now."""
+        """Heatmaps of each question: stored ones with the second map of the window found now."""
         vlm, profile = self._model.vlm, self._model.profile
         queries = [Probed(w.image, w.probe_prompt, w.granularity) for w in wanted]
         stored = [i for i, w in enumerate(wanted) if w.heat is not None]

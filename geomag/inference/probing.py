@@ -154,7 +154,7 @@ def _maps_once(
     profile: Profile,
     cache: HeatCache | None,
 ) -> Tensor:
-    """As `_maps`, from the cache where it knows the whole batch.
+    """Maps as `_maps` makes them, from the cache where it knows the whole batch.
 
     A batch is computed whole or not at all: a row's last bits depend on its batch, and a stage that
     was stopped must end with the same bytes.

@@ -36,7 +36,7 @@ class AttentionSource(Protocol):
 
     @property
     def lm_head(self) -> nn.Module:
-        """From ``[B, d]`` to logits ``[B, vocabulary]``."""
+        """Turn states ``[B, d]`` into logits ``[B, vocabulary]``."""
         ...
 
 

@@ -25,9 +25,9 @@ class ImageView:
     """A part of the image, the square that it is read as, and what is left of its tokens."""
 
     box: PixelBox | None
-    """In pixels of the image; None is all of it."""
+    """Part of the image in its pixels; None is all of it."""
     side_px: int
-    """Of the square that the tower reads."""
+    """Side of the square that the tower reads, in pixels."""
     pooled: int = 0
     """Tokens a side after its features are averaged; 0: as many as patches."""
     kept: tuple[int, ...] = ()

@@ -47,7 +47,7 @@ class Window:
     """A chosen box and how sure the heatmap is of it."""
 
     box: PixelBox
-    """On pixel borders, inside the image."""
+    """The window on pixel borders, inside the image."""
     score: float
     """Contrast with the neighbouring windows, in units of the heatmap."""
     share: float

@@ -51,9 +51,9 @@ class Ranking:
     """Detections of all images in rank order, laid end to end: AP for any weighting of them."""
 
     hits: NDArray[np.bool_]
-    """Of all masks."""
+    """Whether each detection, in rank order, is a hit."""
     starts: NDArray[np.intp]
-    """Of each image's masks in ``hits``."""
+    """Positions of each image's masks in ``hits``."""
     n_masks: NDArray[np.intp]
     n_truths: NDArray[np.intp]
 

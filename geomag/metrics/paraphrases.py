@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_BYTES = 1 << 24
-"""Of the unpacked table at a time: 16 MB of its 270."""
+"""Bytes of the unpacked table that are read at a time: 16 MB of its 270."""
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _ONLY_LETTERS = bytes(c if c in _LETTERS else 0 for c in range(256))
 _FRAGMENT = re.compile(rb"[a-z0-9]+")

@@ -14,9 +14,10 @@ Floats = NDArray[np.float64]
 Totals = Mapping[str, Floats]
 """Sums by column name, each of shape ``[...]`` (``[R]`` for R weightings)."""
 Formula = Callable[[Totals], Floats]
-"""From totals to metric values of the same shape; NaN where the metric is not available."""
+"""Function from totals to metric values of the same shape; NaN where the metric is not
+available."""
 Estimator = Callable[[Floats], Floats]
-"""From weights ``[R, G]`` of G images to R metric values."""
+"""Function from weights ``[R, G]`` of G images to R metric values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ LITE0 = (
     (4, 5, 2, 6, 112, 192),
     (1, 3, 1, 6, 192, 320),
 )
-"""Of each stage: blocks, kernel, stride of the first block, expansion, channels in and out."""
+"""Stages of the network: blocks, kernel, stride of the first block, expansion, channels in and
+out."""
 
 
 class EfficientNetLiteConfig(PreTrainedConfig):

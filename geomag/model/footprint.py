@@ -14,13 +14,13 @@ from geomag.errors import ConfigError
 from geomag.model.geomag import GeoMag
 
 TRAINED_BYTES = 16
-"""Of a trained parameter in float32: itself, its gradient, Adam's two moments."""
+"""Bytes of a trained parameter in float32: itself, its gradient, Adam's two moments."""
 CHECKPOINT_BYTES = 12
-"""Of it in a checkpoint: itself and Adam's two moments."""
+"""Bytes of the same in a checkpoint: itself and Adam's two moments."""
 ANSWER_TOKENS = 32
-"""Of a sample, each scored against the whole table of words."""
+"""Answer tokens of a sample, each scored against the whole table of words."""
 MASKS = 1.5
-"""Of a sample of the mixture: a micro-batch of 4 draws at most 8, one of 32 about 36."""
+"""Masks of a sample of the mixture: a micro-batch of 4 draws at most 8, one of 32 about 36."""
 DECODER_STATES = 26.2
 """What the mask decoder keeps of a mask, in states of SAM2's coarsest level (counted on meta)."""
 _FP32 = 4

@@ -54,7 +54,7 @@ class ModelInputs:
         boxes: Sequence[PixelBox] = (),
         heat: Heat | None = None,
     ) -> ModelInput:
-        """As `magcrop_input`; without boxes a region is the plain look, like no granularity."""
+        """Choose views as `magcrop_input` does; a region without boxes is seen whole."""
         if self._profile.magcrop.fewer != "prune":
             heat = None
         if not boxes and granularity is not Granularity.IMAGE:

@@ -109,7 +109,7 @@ class PixelDecoder(nn.Module):
         return self.from_prompt(self.fuse(h_seg), f_img)
 
     def from_prompt(self, prompt: Tensor, f_img: list[Tensor]) -> Tensor:
-        """As `forward`, for prompt embeddings ``[K, T, C]`` of any origin."""
+        """Decode as `forward` does, for prompt embeddings ``[K, T, C]`` of any origin."""
         features = [f.expand(len(prompt), -1, -1, -1) for f in f_img]
         if self.kind == "per_level":
             return self._per_level(prompt, features)

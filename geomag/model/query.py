@@ -15,9 +15,9 @@ class Query:
 
     model_input: ModelInput
     prompt: str
-    """Unframed."""
+    """The question before LLaVA's turn markers are put around it."""
     height: int
-    """Of the image, pixels."""
+    """Height of the image in pixels."""
     width: int
 
 

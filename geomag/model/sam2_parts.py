@@ -18,7 +18,8 @@ from torch import Tensor, nn
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 PLACE_FREQUENCY = 0.5
-"""Of a click's code against SAM2's: slower waves, which a projection learns from few masks."""
+"""Scale of a click's code against SAM2's: slower waves, which a projection learns from few
+masks."""
 LOCALITY = 2.5
 SPREAD = (0.6, 0.6, 0.35)
 """Standard deviations of the levels, fine to coarse, at the start of the decoder's training."""

@@ -33,7 +33,7 @@ class TrainingBatch:
 
 @dataclass(frozen=True, slots=True)
 class PartOutput:
-    """Of one part of a batch."""
+    """What one part of a batch comes to."""
 
     rows: PackedQuestions
     """The merged rows and where each question ends."""

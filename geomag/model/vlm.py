@@ -63,7 +63,7 @@ class Vlm(nn.Module):
 
     @property
     def lm_head(self) -> nn.Module:
-        """From hidden states ``[..., D]`` to logits ``[..., V]``."""
+        """Turn hidden states ``[..., D]`` into logits ``[..., V]``."""
         return self.llava.lm_head  # type: ignore[no-any-return]
 
     def project(self, features: Tensor) -> Tensor:

@@ -24,9 +24,9 @@ class Column:
     metric: str
     split: Split = Split.TEST
     factor: float = 100.0
-    """From a raw score of ours to the unit printed."""
+    """Factor from a raw score of ours to the unit printed."""
     printed_factor: float = 1.0
-    """From the paper's figure to the unit that the field prints."""
+    """Factor from the paper's figure to the unit that the field prints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from geomag.serve.champion import Champion
 
 LOOPBACK = "127.0.0.1"
 MAX_BYTES = 256_000_000
-"""Of a picture; a larger one is refused while it arrives."""
+"""Most bytes of a picture; a larger one is refused while it arrives."""
 MOST_WAITING = 8
 RETRY_AFTER_S = 5
 

@@ -18,7 +18,7 @@ from geomag.tracking.entries import EXTERNAL
 from geomag.tracking.store import Store
 
 Package = Callable[[str, Mapping[str, str]], None]
-"""From the id of a logged model and DVC's md5 by part: writes the model's files."""
+"""Function that writes a model's files, from the id of a logged model and DVC's md5 by part."""
 
 MODEL = "geomag"
 CHAMPION = "champion"

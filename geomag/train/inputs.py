@@ -49,7 +49,7 @@ class PlannedSample:
     """Records that are asked together, and how their image is seen; nothing of it is read yet."""
 
     records: tuple[Record, ...]
-    """Of one task and image; a record with masks is alone."""
+    """Records of one task and image; one with masks is alone."""
     sight: Sight
 
     @property

@@ -187,7 +187,7 @@ class JointTraining:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Of a whole update."""
+    """Counts of a whole update."""
 
     answers: int
     """Tokens, answers or rows, as ``train.ce_mean`` says."""

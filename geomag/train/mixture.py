@@ -18,7 +18,7 @@ class Asked:
     """One question of a row with the wording and reference drawn for it."""
 
     index: int
-    """Of the record in its sample."""
+    """Position of the record in its sample."""
     prompt: str
     answer: str
 
@@ -28,7 +28,7 @@ class Askable(Protocol):
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """Of one task and image."""
+        """Records of one task and image."""
         ...
 
     @property

@@ -31,7 +31,7 @@ from geomag.train.sources import HeldSamples, Planned, build_source, free_host_b
 from geomag.versions import path_md5
 
 TEXT_TOKENS = 64
-"""Of a prompt and its answer, for the memory estimate."""
+"""Tokens of a prompt and its answer, for the memory estimate."""
 
 
 def train_model(

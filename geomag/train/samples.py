@@ -28,7 +28,7 @@ class Sample:
     """One look at an image and what may be asked about it, ready for any number of epochs."""
 
     records: tuple[Record, ...]
-    """Of one task; a record with masks is alone."""
+    """Records of one task; one with masks is alone."""
     visual: Tensor
     """``[n, D]`` visual tokens, or ``[n, C]`` where the projector trains
     (`GeoMag.frozen_visual`)."""
@@ -44,7 +44,7 @@ class Sample:
 
     @property
     def task(self) -> Task:
-        """Of all its records."""
+        """Task shared by all records of the sample."""
         return self.records[0].task
 
 

@@ -30,7 +30,7 @@ Losses = Callable[[int, int], dict[str, Tensor]]
 """(update, index of the micro-batch) to its part of each named loss; ``total`` is minimised."""
 Values = dict[str, float]
 _Part = tuple[Values, list[Tensor | None]]
-"""Of a micro-batch: its losses, and the gradient of each parameter that has one."""
+"""Result of a micro-batch: its losses, and the gradient of each parameter that has one."""
 
 
 def processes_for(n_micro: int, device: torch.device) -> int:

@@ -43,7 +43,7 @@ class RowSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pictures(Dataset[list[ModelInput]]):
-    """From planned samples to what is seen of them."""
+    """Function from planned samples to what is seen of them."""
 
     data: Path
     """Folder of the benchmarks."""

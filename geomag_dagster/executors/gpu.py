@@ -50,7 +50,7 @@ class ProcessStepHandler(StepHandler):
 
     @property
     def name(self) -> str:
-        """As it stands in the event log."""
+        """Name of the handler in the event log."""
         return "ProcessStepHandler"
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:

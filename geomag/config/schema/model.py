@@ -69,8 +69,8 @@ class EncoderConfig:
     neck_width: Annotated[int, POSITIVE] = 128
     """Channels of the FPN and of the mask decoder; 256 for the real SAM2."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
-    """Of SAM2's products on a GPU; masks of ``tf32`` differ in 0.03 % of pixels, of ``bfloat16`` in
-    0.3 to 0.4 % (docs/performance.md)."""
+    """Precision of SAM2's products on a GPU; masks of ``tf32`` differ in 0.03 % of pixels, of
+    ``bfloat16`` in 0.3 to 0.4 % (docs/performance.md)."""
     input: Literal["adjusted", "original", "crop"] = "adjusted"
     """What the encoder sees: I', I, or the crop with the mask pasted back.
 
@@ -161,7 +161,7 @@ class MagCropConfig:
     """Which answer stands: the one through the window, as the paper, or the one of
     higher confidence of that and the plain one."""
     answer_margin: Annotated[float, SHARE] = 0.05
-    """By how much, in mean probability of a mask or of words, the window's must be higher."""
+    """Least lead of the window's answer, in mean probability of its mask or of its words."""
     answer_agreement: Annotated[float, SHARE] = 0.7
     """Two masks with a higher IoU are of one object: the window's, magnified, stands; 1 is off."""
     probe_px: Annotated[int, NOT_NEGATIVE] = 0
@@ -169,7 +169,8 @@ class MagCropConfig:
     large_px: Annotated[int, NOT_NEGATIVE] = 2048
     """An image with a longer side is probed in parts and SAM2 sees its window (Fig 4); 0: never."""
     large_probe: Literal["tiles", "pyramid", "global"] = "tiles"
-    """Of a large image: every tile, or the whole and then C_1, or as any other image."""
+    """Parts of a large image that are probed: every tile, or the whole and then C_1, or as any
+    other image."""
     tile_px: Annotated[int, POSITIVE] = 1024
     """Most rows of a tile."""
 

@@ -139,8 +139,6 @@ class TrainConfig:
     """Updates between lines of the log."""
 
     def __post_init__(self) -> None:
-        if self.held_gb < 0:
-            raise ValueError(f"train.held_gb must not be negative, got {self.held_gb}")
         token_budget("train", **{f"budgets[{i}]": value for i, value in enumerate(self.budgets)})
         if self.batch % self.micro_batch:
             raise ValueError(

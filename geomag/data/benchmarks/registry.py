@@ -30,9 +30,9 @@ class Reader(Protocol):
 
 
 Merger = Callable[[Path, Path, Path], tuple[str, ...]]
-"""From benchmark, drop and target folder; writes the joined files under the target and returns
-their paths in the order in which they may be published: whoever reads in between finds a set that
-is whole."""
+"""Function of benchmark, drop and target folder that writes the joined files under the target and
+returns their paths in the order in which they may be published: whoever reads in between finds a
+set that is whole."""
 
 _ADDED: dict[str, Reader] = {}
 

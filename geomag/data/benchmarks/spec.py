@@ -50,7 +50,7 @@ class Benchmark:
     name: str
     """Asset key, DVC stage, folder, CLI argument and MLflow word."""
     title: str
-    """As papers print it."""
+    """The name as papers print it."""
     task: Task
     granularity: Granularity
     test_splits: tuple[Split, ...] = (Split.TEST,)

@@ -32,7 +32,7 @@ class Fingerprint:
     """What two files are compared by."""
 
     sha256: str
-    """Of the file's bytes."""
+    """Digest of the file's bytes."""
     words: tuple[int, int]
     """The hash: 64 bits of rows, 64 of columns."""
     contrast: float

@@ -71,7 +71,7 @@ class Audit:
 
     most_bits: int
     n_pictures: Mapping[str, Mapping[str, int]]
-    """By benchmark and split."""
+    """Pictures by benchmark and split."""
     n_plain: int
     """Pictures without contrast, compared by file and source alone."""
     drawn: tuple[str, ...]

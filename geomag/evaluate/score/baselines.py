@@ -137,7 +137,7 @@ def _human(rows: tuple[Record, ...]) -> dict[str, Joined]:
 
 
 def central(captions: Mapping[str, int]) -> str:
-    """Of the most frequent captions, the one that shares most words with all the others.
+    """The one of the most frequent captions that shares most words with all the others.
 
     >>> central({"a red ship": 2, "a blue ship": 1, "a long road": 1})
     'a red ship'

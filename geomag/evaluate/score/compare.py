@@ -72,7 +72,7 @@ class Comparison:
     n_images: int
     gaps: tuple[MetricGap, ...]
     slices: Mapping[str, Slice]
-    """By question type, class, or size of the target."""
+    """Gaps by question type, class, or size of the target."""
 
     def to_json(self) -> dict[str, Any]:
         """All numbers with their outcomes."""

@@ -127,7 +127,7 @@ def _learn(facts: TrainFacts, record: Record) -> None:
 
 
 OURS = Keys()
-"""As `geomag predict` writes them."""
+"""Keys of a prediction, as `geomag predict` writes them."""
 
 
 def read_predictions(

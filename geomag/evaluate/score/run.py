@@ -76,7 +76,7 @@ class Scored:
 
     score: dict[str, Any]
     samples: dict[str, list[Mapping[str, Any]]]
-    """By arm; nothing when the tools keep none."""
+    """Rows of each arm; nothing when the context keeps none."""
 
 
 def scorer_of(benchmark: Benchmark) -> Scorer:

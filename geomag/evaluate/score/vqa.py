@@ -73,7 +73,7 @@ class Said:
     distinct: tuple[tuple[str, str, str], ...]
     """``(type, given, right)``."""
     index: NDArray[np.intp]
-    """Of each question in ``distinct``."""
+    """Position of each question in ``distinct``."""
 
     @classmethod
     def of(cls, joined: Joined) -> "Said":

@@ -54,10 +54,10 @@ class GranularityRun:
     """What a training came to."""
 
     accuracy: float
-    """On unseen templates, in [0, 1]."""
+    """Accuracy on unseen templates, in [0, 1]."""
     metrics: dict[str, Any]
     digest: str
-    """Of the folder's files."""
+    """Digest of the folder's files."""
 
 
 def labelled_texts(part: Part, seed: int) -> LabelledTexts:

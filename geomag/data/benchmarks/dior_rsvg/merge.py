@@ -68,7 +68,7 @@ class _ObjectLists:
     counts: dict[str, int]
     """Objects by file, in the files' order."""
     lists: dict[str, list[Item]]
-    """By split list, in its order."""
+    """Objects by split list, in its order."""
     splits: dict[Item, str]
     """The list of every object; empty if none has it."""
 

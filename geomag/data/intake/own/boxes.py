@@ -27,7 +27,7 @@ class LabelledBox:
     """One object."""
 
     label: str
-    """As the user names it, lower case."""
+    """Label as the user names it, lower case."""
     box: PixelBox
     """Whole pixels, inside the picture."""
 

@@ -170,4 +170,5 @@ _WRITERS: Mapping[Task, Callable[[Sequence[LabelledPicture], Path], dict[str, in
     Task.REFERRING: _write_referring,
     Task.VQA: _write_vqa,
 }
-"""By the task of a layout that takes own pictures; the files are those of its one benchmark."""
+"""Writers by the task of a layout that takes own pictures; the files are those of its one
+benchmark."""
