@@ -123,7 +123,7 @@ def test_our_reading_of_dvc_yaml_is_dvcs_own(tmp_path):
 
 def test_every_parameter_section_exists_in_every_profile():
     stages = read_stages(ROOT)
-    for profile in ("sample", "paper"):
+    for profile in ("sample", "laptop", "paper"):
         tree = yaml.safe_load((ROOT / "geomag" / "profiles" / f"{profile}.yaml").read_text())
         for stage in stages.values():
             for _, sections in stage.params:
