@@ -46,8 +46,8 @@ def _sync(root: Path) -> None:
     from geomag.tracking import sync
     from geomag.tracking.offline_queue import OfflineQueue
 
-    for spool in OfflineQueue.all(root):
-        typer.echo(str(spool))
+    for queue in OfflineQueue.all(root):
+        typer.echo(str(queue))
     waiting = len(OfflineQueue.waiting(root))
     delivered = sync(root)
     if delivered < waiting:

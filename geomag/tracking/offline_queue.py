@@ -24,14 +24,14 @@ class OfflineQueue:
 
     @classmethod
     def create(cls, root: Path) -> "OfflineQueue":
-        """A new, empty spool under the project ``root``; names sort by age."""
+        """A new, empty queue under the project ``root``; names sort by age."""
         folder = root / "work" / "mlflow-spool" / f"{time.time_ns()}-{os.getpid()}"
         folder.mkdir(parents=True)
         return cls(folder)
 
     @classmethod
     def all(cls, root: Path) -> "list[OfflineQueue]":
-        """Every spool of the project, oldest first."""
+        """Every queue of the project, oldest first."""
         return [cls(folder) for folder in sorted((root / "work" / "mlflow-spool").glob("*-*"))]
 
     @classmethod
@@ -93,7 +93,7 @@ class OfflineQueue:
                     return
 
     def remove(self) -> None:
-        """Forget a spool that was delivered."""
+        """Forget a queue that was delivered."""
         shutil.rmtree(self.folder)
 
 

@@ -1,6 +1,6 @@
 """Runs, metrics, pictures, scores and model parts, as the stages log them.
 
-Work is never lost for want of a tracker: when MLflow fails, what was to be logged goes to a spool
+Work is never lost for want of a tracker: when MLflow fails, what was to be logged goes to a queue
 under ``work/`` and `sync` delivers it later. Scores always travel that way, so that scoring does
 not pay for the import.
 """
@@ -37,7 +37,7 @@ ADAPTER, ANSWERS = "dvc.md5.adapter", "predictions.sha256"
 
 
 class Run:
-    """One MLflow run; while MLflow is away it writes to a spool instead, and says so once."""
+    """One MLflow run; while MLflow is away it writes to a queue instead, and says so once."""
 
     def __init__(self, root: Path, start: Entry) -> None:
         self.id = ""
@@ -47,7 +47,7 @@ class Run:
         self._root = root
         self._start = start
         self._store: Store | None = None
-        self._spool: OfflineQueue | None = None
+        self._queue: OfflineQueue | None = None
         self._logged_step = -1
         try:
             self._store = Store(root)
@@ -93,8 +93,8 @@ class Run:
     def end(self, status: str) -> None:
         """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
         self._log({"op": "end", "status": status})
-        if self._spool:
-            log.warning("MLflow entries wait in %s for `geomag runs sync`", self._spool.folder)
+        if self._queue:
+            log.warning("MLflow entries wait in %s for `geomag runs sync`", self._queue.folder)
 
     def _log(self, entry: Entry, content: bytes = b"") -> None:
         if self._store is not None:
@@ -103,17 +103,17 @@ class Run:
                 return
             except TrackerDownError as failure:
                 self._go_offline(failure)
-        assert self._spool is not None
-        self._spool.add(entry, content)
+        assert self._queue is not None
+        self._queue.add(entry, content)
 
     def _go_offline(self, failure: Exception) -> None:
         self._store = None
-        self._spool = OfflineQueue.create(self._root)
-        self._spool.add({**self._start, "run_id": self.id})
+        self._queue = OfflineQueue.create(self._root)
+        self._queue.add({**self._start, "run_id": self.id})
         log.warning(
             "MLflow does not answer (%s); this run is written to %s and delivered later",
             str(failure).partition("\n")[0][:200],
-            self._spool.folder,
+            self._queue.folder,
         )
 
 
@@ -218,7 +218,7 @@ def close_runs(dagster_run_id: str, *, root: Path | None = None) -> int:
 
 
 def sync(root: Path | None = None) -> int:
-    """Deliver what waits in the spool, and what killed processes left; returns how many runs.
+    """Deliver what waits in the queue, and what killed processes left; returns how many runs.
 
     What MLflow does not take stays; a run that it took in part is completed the next time. While
     another process is delivering, that one does it.

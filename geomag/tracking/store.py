@@ -19,7 +19,7 @@ KEY = "geomag.key"
 """Tag that says which stage, settings, code and checkpoints a run belongs to; an interrupted run is
 resumed by it."""
 DELIVERY = "geomag.delivery"
-"""Tag that names the spool a run came from: it is delivered once, however often that is tried."""
+"""Tag that names the queue a run came from: it is delivered once, however often that is tried."""
 WAITS_S = (0.2, 1.0, None)
 """Pauses after each failed try of one call; after the last, MLflow counts as down."""
 LOCKED_S = 60.0
@@ -75,7 +75,7 @@ class Store:
         self._insist(lambda: WRITERS[entry["op"]](self._client, run_id, entry, content))
 
     def deliver(self, queue: OfflineQueue) -> None:
-        """Log all entries of a spool; after a failure half-way it may be done again.
+        """Log all entries of a queue; after a failure half-way it may be done again.
 
         The run of a process that was killed ends as ``KILLED``.
         """

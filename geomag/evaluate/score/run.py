@@ -11,12 +11,7 @@ from typing import Any, Protocol
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
 from geomag.data.records import Record, read_records
 from geomag.errors import AnnotationError, PredictionError
-from geomag.evaluate.score import captions as score_captions
-from geomag.evaluate.score import gcg as score_gcg
-from geomag.evaluate.score import referring as score_referring
-from geomag.evaluate.score import roc as score_roc
-from geomag.evaluate.score import scenes as score_scenes
-from geomag.evaluate.score import vqa as score_vqa
+from geomag.evaluate.score import captions, gcg, referring, roc, scenes, vqa
 from geomag.evaluate.score.baselines import trivial, window_masks
 from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import (
@@ -45,19 +40,19 @@ class Scorer(Protocol):
 
 
 SCORERS: dict[Task, Scorer] = {
-    Task.REFERRING: score_referring.evaluate,
-    Task.GCG: score_gcg.evaluate,
-    Task.VQA: score_vqa.evaluate,
-    Task.ROC: score_roc.evaluate,
-    Task.CAPTION: score_captions.evaluate,
-    Task.SCENE: score_scenes.evaluate,
+    Task.REFERRING: referring.evaluate,
+    Task.GCG: gcg.evaluate,
+    Task.VQA: vqa.evaluate,
+    Task.ROC: roc.evaluate,
+    Task.CAPTION: captions.evaluate,
+    Task.SCENE: scenes.evaluate,
 }
 OWN_SCORERS: dict[str, Scorer] = {}
 """Benchmarks with metrics of their own, by name (`geomag.extend`)."""
 PRECOMPUTE: dict[Task, Callable[[Sequence[Joined], ScoringContext], None]] = {
-    Task.GCG: score_gcg.precompute,
-    Task.ROC: score_roc.precompute,
-    Task.CAPTION: score_captions.precompute,
+    Task.GCG: gcg.precompute,
+    Task.ROC: roc.precompute,
+    Task.CAPTION: captions.precompute,
 }
 """Tasks that need Java or the text encoder: started once for all predictions of a run."""
 BLANK_ARM = "blank"
