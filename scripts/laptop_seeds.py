@@ -102,7 +102,7 @@ def captions(project: Path, profile: Profile, split: Split) -> list[dict[str, st
     The granularity classifier is not asked: a caption is about the whole image.
     """
     from geomag.model.assemble import trained
-    from geomag.model.model_input import magcrop_look, plain_look
+    from geomag.model.model_input import magcrop_input, plain_input
     from geomag.model.query import Query
 
     records = list(read_records(project / RECORDS, splits=[split]))
@@ -112,12 +112,14 @@ def captions(project: Path, profile: Profile, split: Split) -> list[dict[str, st
         for record in part:
             image = read_rgb(project / "data" / BENCHMARK / record.image)
             is_plain = profile.train.arm == "plain"
-            look = (
-                plain_look(image, profile)
+            model_input = (
+                plain_input(image, profile)
                 if is_plain
-                else magcrop_look(image, Granularity.IMAGE, (), profile)
+                else magcrop_input(image, Granularity.IMAGE, (), profile)
             )
-            queries.append(Query(look, evaluation_prompt(record), record.height, record.width))
+            queries.append(
+                Query(model_input, evaluation_prompt(record), record.height, record.width)
+            )
         answers = model.answer(queries, max_new_tokens=profile.predict.max_new_tokens)
         rows += [
             {"id": r.id, "text": a.text, "prompt_version": PROMPT_VERSION, "profile": profile.name}
