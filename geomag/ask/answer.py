@@ -15,6 +15,7 @@ from geomag.ask.notes import notes_of, plain_text
 from geomag.ask.options import AskOptions
 from geomag.ask.raster_io import opened
 from geomag.ask.scene import MAX_WHOLE_PIXELS, open_scene
+from geomag.ask.scene_answer import options_for, scene_rule, scene_text
 from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows
 from geomag.errors import GeoMagError
@@ -94,6 +95,8 @@ def ask_image(
     prompt = model.fit(asked)
     with open_scene(image, options.bands) as scene:
         grid = scene.grid
+        if len(_windows(image, grid.width, grid.height, options)) > 1:
+            options = options_for(scene_rule(prompt), options)
         boxes = _windows(image, grid.width, grid.height, options)
         folder = _folder(scene.path, asked, out, options)
         image_facts = {**scene.facts(), "sha256": folder.image_digest}
@@ -147,8 +150,8 @@ def _windows(image: str | Path, width: int, height: int, options: AskOptions) ->
         raise GeoMagError(
             "--whole",
             f"{str(image)!r} has {width * height:,} pixels",
-            f"at most {MAX_WHOLE_PIXELS:,}",
-            "ask without --whole, window by window",
+            f"at most {MAX_WHOLE_PIXELS:,} for a question about the whole",
+            "ask without --whole, window by window: what is there, how many, where",
         )
     return [PixelBox(0, 0, width, height)]
 
@@ -171,10 +174,13 @@ def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
         cut_short += reply.n_incomplete
         granularity, confidence = reply.granularity, reply.confidence
         looks.append(_look(tile, reply))
+    rule, ranked = scene_rule(prompt), dict(texts.most_common())
+    text, how = scene_text(rule, ranked)
     return {
         "status": "partial" if failed else "whole",
-        "text": texts.most_common(1)[0][0] if texts else "",
-        "texts": dict(texts.most_common()),
+        "text": text,
+        "text_rule": rule.value,
+        "texts": ranked,
         "granularity": granularity,
         "granularity_confidence": round(confidence, 4),
         "looks": looks,
@@ -182,7 +188,7 @@ def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
         "incomplete_masks": cut_short,
         "seconds": {phase: round(spent, 4) for phase, spent in seconds.items()},
         "tiles": {"count": len(tiles.boxes), **states, "failures": failed},
-        "notes": list(prompt.notes),
+        "notes": [*prompt.notes, *([how] if how else [])],
     }
 
 

@@ -93,8 +93,6 @@ def _about_windows(answer: dict[str, Any]) -> list[str]:
             f"{len(counts['failures'])} of {counts['count']} windows failed and are nodata in the "
             "mask; --resume asks them again."
         )
-    if len(answer["texts"]) > 1:
-        notes.append("Windows were answered differently; the text is the most frequent one.")
     if counts["count"] > 1:
         notes.append("Each window was asked on its own: words like 'the largest' hold within one.")
     return notes
