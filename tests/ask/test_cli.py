@@ -186,7 +186,7 @@ def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(pi
     (looked,) = large.prepare([Question(image, large.fit(read_prompt(ONE)))])
     assert looked.heat.first.shape == (2 * 4, 3 * 4)  # 2 x 3 tiles of a 4 x 4 probe
     outer = looked.boxes[0]
-    assert looked.query.look.encoder_box == outer
+    assert looked.query.model_input.encoder_box == outer
     reply = large.ask(image, ONE)
     assert reply.crop_boxes == looked.boxes
     (mask,) = reply.masks
