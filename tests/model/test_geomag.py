@@ -97,10 +97,11 @@ def test_a_mask_of_a_crop_is_background_outside_it():
     model = tiny_geomag(**profile).eval()
     model_input = magcrop_input(IMAGE, Granularity.REGION, (BOX,), model.profile)
     logits = torch.full((16, 16), 5.0)
-    mask = model._paste(Query(model_input, "", 90, 120), logits)
+    mask, chance = model._paste(Query(model_input, "", 90, 120), logits)
     wanted = np.zeros((90, 120), dtype=bool)
     wanted[10:70, 20:80] = True
     assert np.array_equal(mask, wanted)
+    assert np.array_equal(chance > 127, wanted)
 
 
 def test_batched_answers_equal_single_ones():

@@ -87,7 +87,9 @@ def test_a_mask_of_the_window_comes_back_in_its_place():
     assert np.array_equal(model_input.encoder_image, IMAGE[60:120, 120:180])
     logits = torch.full((16, 16), -5.0)
     logits[:, 8:] = 5.0
-    mask = model._paste(Query(model_input, "", 180, 300), logits)
+    mask, chance = model._paste(Query(model_input, "", 180, 300), logits)
     assert mask.shape == (180, 300)
     assert mask[60:120, 150:180].all()
     assert mask.sum() == 60 * 30
+    assert set(chance[60:120, 160:180].ravel()) == {253}  # sigmoid(5) in 255ths
+    assert not chance[:60].any()

@@ -54,5 +54,6 @@ def test_one_turn_a_row_needs_no_mask_and_gives_the_same_states():
     ours, theirs = vlm.states(packed), vlm.states(explicit)
     assert torch.allclose(ours[is_real], theirs[is_real], atol=1e-5)
     assert torch.allclose(
-        answer_loss(vlm.lm_head, ours, packed), answer_loss(vlm.lm_head, theirs, explicit)
+        answer_loss(vlm.answer_logits(ours, packed), packed),
+        answer_loss(vlm.answer_logits(theirs, explicit), explicit),
     )
