@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -38,30 +39,55 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+_ASK, _SCORE, _LINE, _RECORD, _MEASURE = (
+    "Ask",
+    "Score anybody's predictions",
+    "The line, stage by stage",
+    "The record",
+    "Measure",
+)
+
 app = typer.Typer(
     help="A remote-sensing vision-language model that answers, locates and segments.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.add_typer(data.app, name="data")
-app.add_typer(train.app, name="train")
-app.add_typer(bench.app, name="bench")
-app.add_typer(experiments.app, name="experiment")
-app.command("doctor")(doctor.doctor)
-app.command("crops")(crops.crops)
-app.command("predict")(predict.predict)
-app.command("score")(score.score)
-app.command("compare")(compare.compare)
-app.command("convert")(convert.convert)
-app.command("report")(report.report)
-app.command("ask")(ask.ask)
-app.command("magcrop")(magcrop.magcrop)
-app.command("serve")(serve.serve)
-app.command("runs")(runs.runs)
-app.command("promote")(promote.promote)
-app.command("trace")(trace.trace)
-app.command("reproduce")(reproduce.reproduce)
+app.command("ask", rich_help_panel=_ASK)(ask.ask)
+app.command("magcrop", rich_help_panel=_ASK)(magcrop.magcrop)
+app.command("serve", rich_help_panel=_ASK)(serve.serve)
+app.command("score", rich_help_panel=_SCORE)(score.score)
+app.command("compare", rich_help_panel=_SCORE)(compare.compare)
+app.command("convert", rich_help_panel=_SCORE)(convert.convert)
+app.command("doctor", rich_help_panel=_LINE)(doctor.doctor)
+app.add_typer(data.app, name="data", rich_help_panel=_LINE)
+app.command("crops", rich_help_panel=_LINE)(crops.crops)
+app.add_typer(train.app, name="train", rich_help_panel=_LINE)
+app.command("predict", rich_help_panel=_LINE)(predict.predict)
+app.command("report", rich_help_panel=_LINE)(report.report)
+app.command("runs", rich_help_panel=_RECORD)(runs.runs)
+app.command("promote", rich_help_panel=_RECORD)(promote.promote)
+app.command("trace", rich_help_panel=_RECORD)(trace.trace)
+app.command("reproduce", rich_help_panel=_RECORD)(reproduce.reproduce)
+app.add_typer(bench.app, name="bench", rich_help_panel=_MEASURE)
+app.add_typer(experiments.app, name="experiment", rich_help_panel=_MEASURE)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"geomag {version('geomag')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print it and leave."
+        ),
+    ] = False,
+) -> None:
+    """A remote-sensing vision-language model that answers, locates and segments."""
 
 
 def main() -> NoReturn:
