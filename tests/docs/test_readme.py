@@ -23,7 +23,7 @@ IN_CODE = re.compile(r"`([^`\n]+)`")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 SECTIONS = {f.name: f.default_factory for f in fields(Profile) if is_dataclass(f.default_factory)}
 SETTING = re.compile(r"(?P<section>[a-z_]+)\.(?P<key>(?!json$|dvc$|txt$)[a-z_]+)(: .*)?")
-REAL_PATH = re.compile(r"(geomag|geomag_dagster|tests|docs)/[\w/.-]*")
+REAL_PATH = re.compile(r"(geomag|geomag_dagster|tests|docs|scripts)/[\w/.-]*")
 
 
 def prose(page):
@@ -124,6 +124,22 @@ def test_the_index_lists_every_page():
     index = (ROOT / "docs/index.md").read_text()
     pages = [page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")]
     assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
+
+
+def test_decisions_are_listed_in_their_order_and_begin_with_their_number():
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    listed = re.findall(r"\(decisions/([\w-]+\.md)\)", (ROOT / "docs/index.md").read_text())
+    assert listed == [page.name for page in pages]
+    for page in pages:
+        assert page.read_text().startswith(f"# {page.name[:4]}: "), page.name
+
+
+def test_a_release_says_once_what_is_added_changed_and_fixed():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for release in text.split("\n## ")[1:]:
+        assert re.findall(r"^### (.*)", release, re.MULTILINE) == ["Added", "Changed", "Fixed"]
+    lines = re.findall(r"^- (.*)", text, re.MULTILINE)
+    assert len(lines) == len(set(lines))
 
 
 def test_a_command_that_does_not_exist_is_noticed():
