@@ -159,7 +159,7 @@ class Answer:
             write_json(fresh / "answer.json", self.to_dict())
 
     def _write_mask(self, path: Path) -> None:
-        """0 is background, k the k-th mask; of two masks the first keeps a pixel."""
+        """Write one raster of all masks: 0 is background, k the k-th; the first keeps a pixel."""
         import warnings
 
         import rasterio

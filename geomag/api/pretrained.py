@@ -34,7 +34,7 @@ class GeoMag(GeoMagNetwork):
     pipeline: Pipeline
     """The one path from prompt and picture to answer."""
     folder: Path
-    """Where its parts were read."""
+    """Folder that its parts were read from."""
 
     @classmethod
     def from_pretrained(
@@ -160,7 +160,7 @@ class GeoMag(GeoMagNetwork):
         return str(url)
 
     def _base_folder(self) -> Path:
-        """Where the language model itself lies, which the adapter is applied to."""
+        """Folder of the language model itself, which the adapter is applied to."""
         own = self.folder / "base" / "vlm"
         return (own if own.is_dir() else resolve_path(self.profile.vlm.path)).resolve()
 

@@ -40,7 +40,7 @@ class AnswerFiles:
 
     scene: Scene
     tiles: Iterable[Tile]
-    """All windows; memory is that of one."""
+    """Answers of all windows, read one at a time, so that memory is that of one."""
     folder: Path
     options: AskOptions
 

@@ -44,7 +44,7 @@ class AnswerFolder:
     image: Path
     prompt: str
     names: Sequence[str]
-    """Of all files that the command may write; the last one, moved in last, says it is whole."""
+    """Names of all files that the command may write; the last, moved in last, says it is whole."""
     _created: list[Path] = field(default_factory=list)
     _earlier: dict[str, Any] = field(default_factory=dict)
     _digest: str = ""

@@ -20,7 +20,7 @@ from geomag.magcrop.compose import RgbImage
 
 OVERLAY, HEATMAP = "overlay.png", "heatmap.png"
 WINDOWS: tuple[Colour, Colour] = ((255, 210, 0), (0, 190, 255))
-"""Of C_1 and C_2."""
+"""Colours of C_1 and C_2."""
 ATTENTION = "where the model looked, from nowhere to most (Eq 4)"
 PROBABILITY = (
     "probability that a pixel belongs to a mask, from 0 to the highest; Eq 4 was not asked"
@@ -145,7 +145,7 @@ def _base(scene: Scene, size: tuple[int, int]) -> RgbImage:
 
 
 def _filled(image: RgbImage, values: NDArray[np.uint8]) -> RgbImage:
-    """Each mask in its colour, half clear."""
+    """The picture with each mask in its colour, half clear."""
     shown = image.astype(np.float64)
     for value in np.unique(values[(values != 0) & (values != NODATA)]).tolist():
         inside = values == value
@@ -154,7 +154,7 @@ def _filled(image: RgbImage, values: NDArray[np.uint8]) -> RgbImage:
 
 
 def _outlined(image: RgbImage, objects: Sequence[MapObject], scene: Scene) -> RgbImage:
-    """Each object's edge in its mask's colour."""
+    """The picture with each object's edge in its mask's colour."""
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     scale, back = image.shape[1] / scene.grid.width, ~scene.grid.transform

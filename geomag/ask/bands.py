@@ -84,7 +84,7 @@ def _palette(dataset: Any, index: int) -> NDArray[np.uint8] | None:
 
 
 def valid_pixels(pixels: NDArray[Any], masks: NDArray[np.uint8]) -> BoolMask:
-    """Where some chosen band holds data and all are finite; ``[n, H, W]`` each to ``[H, W]``."""
+    """Pixels ``[H, W]`` at which some chosen band holds data and all bands are finite."""
     valid: BoolMask = np.asarray((masks > 0).any(axis=0))
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=0)

@@ -20,7 +20,7 @@ _RAMP = np.array(
 )
 """Five stops of the map `inferno`, dark to bright."""
 _OPACITY = 0.75
-"""Of the hottest place; where there is no heat the image shows as it is."""
+"""Opacity of the hottest place; where there is no heat the image shows as it is."""
 _PAPER, _INK = (255, 255, 255), (20, 20, 24)
 _FONT_PX, _LINE_PX, _MARGIN_PX, _SWATCH_PX, _RAMP_PX = 15, 22, 10, 14, 160
 
@@ -31,7 +31,7 @@ class LegendRow:
 
     text: str
     colour: Colour | None = None
-    """A square of it, or none."""
+    """Colour of the square before the text, or none."""
     is_ramp: bool = False
     """Whether the colours of heat stand before the text."""
 

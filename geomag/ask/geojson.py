@@ -15,7 +15,7 @@ from geomag.io import write_text
 PIXELS = "pixels of the image: columns and rows, rows growing downward"
 OWN_UNITS = "units of the image's own transform, which no CRS places on the ground"
 DECIMALS = 8
-"""Of a degree: a millimetre."""
+"""Decimals of a degree: a millimetre."""
 _RADIUS_M = 6_378_137.0
 _ABOUT_180 = f"+proj=eqc +lon_0=180 +R={_RADIUS_M:.0f} +no_defs"
 """A plane whose seam is Greenwich: what passes 180 degrees is in one piece on it."""
@@ -44,7 +44,7 @@ def _feature(one: MapObject, table: ObjectTable) -> dict[str, Any]:
 
 
 def _on_the_globe(geometry: dict[str, Any], table: ObjectTable) -> dict[str, Any]:
-    """Longitude and latitude; a polygon across 180 degrees becomes two."""
+    """Rings in longitude and latitude; a polygon across 180 degrees becomes two."""
     source: Any = table.crs
     rings = [np.asarray(ring) for ring in geometry["coordinates"]]
     if source.is_geographic and np.abs(rings[0][:, 0]).max() > 180:

@@ -20,10 +20,10 @@ from geomag.io import atomic_path
 TABLE = "objects"
 NO_PLACE = -1
 _OWN_ID = 100_000
-"""Of a CRS that no authority numbers; below it are EPSG's."""
+"""Number of a CRS that no authority numbers; below it are EPSG's."""
 _APPLICATION_ID, _VERSION = 0x47504B47, 10300  # "GPKG", 1.3.0
 _NO_CLOCK = "2000-01-01T00:00:00.000Z"
-"""``last_change``, which the format wants: one answer has the same bytes whenever it is given."""
+"""Value of ``last_change``, which the format wants; constant: equal answers, equal bytes."""
 _XY_ENVELOPE_LITTLE = 0b0000_0011
 
 _SCHEMA = """

@@ -34,7 +34,7 @@ class Layer:
     """One mask over the whole scene, joined from windows."""
 
     number: int
-    """Its value in the mask file, from 1."""
+    """Value of its pixels in the mask file, from 1."""
     phrase: str
 
 

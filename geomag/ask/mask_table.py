@@ -63,5 +63,5 @@ def write_table(mask: Path, names: Mapping[int, str]) -> None:
 
 
 def _legal(text: str) -> str:
-    """Without the characters that XML cannot hold; a model may say anything."""
+    """The text with a space for each character that XML cannot hold; a model may say anything."""
     return "".join(one if one.isprintable() else " " for one in text)

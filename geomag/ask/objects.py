@@ -41,7 +41,7 @@ class MapObject:
     """Mean foreground probability of its pixels, in [0, 1]."""
     area_px: int
     area_m2: float | None
-    """None where the CRS has no ground."""
+    """Area on the ground in square metres; None where the CRS has no ground."""
     rings: tuple[Ring, ...]
     """Exterior first, counterclockwise; holes clockwise. In the scene's CRS or units of its
     transform, else pixels."""

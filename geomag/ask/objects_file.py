@@ -23,11 +23,11 @@ class ObjectTable:
     model: str
     """Digests of the parts that drew them."""
     grid: Grid
-    """The scene's, which the coordinates are on."""
+    """Grid of the scene, which the coordinates are on."""
 
     @property
     def crs(self) -> CRS | None:
-        """Of the coordinates; None: the units of the grid's own transform, pixels without one."""
+        """CRS of the coordinates; None: units of the grid's own transform, else pixels."""
         return self.grid.crs
 
     def row(self, one: MapObject) -> dict[str, Any]:

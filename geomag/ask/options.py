@@ -1,4 +1,4 @@
-"""How a scene is asked and what is written of it."""
+"""Options of a question about a scene: how it is asked, and what is written of it."""
 
 import math
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from geomag.errors import GeoMagError
 from geomag.inference.answer import Arm
 
 Format = Literal["gpkg", "geojson", "geoparquet"]
-"""Of the file of objects."""
+"""Formats of the file of objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskOptions:
-    """How a scene is asked."""
+    """Options of one question about one scene."""
 
     bands: tuple[int, ...] = ()
-    """One or three, counted from 1; empty: the file's own colours."""
+    """Bands to show, one or three, counted from 1; empty: the file's own colours."""
     arm: Arm = "magcrop"
     tile_px: int = 1024
     overlap_px: int = 128
     formats: tuple[Format, ...] = ()
-    """Of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
+    """Formats of the objects; empty: GeoPackage, and GeoJSON where there is a CRS."""
     whole: bool = False
     """Ask once about all of it instead of each window on its own (``magcrop.large_probe``)."""
     resume: bool = False
     """Go on with the windows that an earlier run left."""
     min_area_px: int = MIN_AREA_PX
-    """Smaller pieces of a mask are removed and smaller holes filled."""
+    """Pixels below which a piece of a mask is removed and a hole filled."""
     simplify_px: float = 0.0
-    """How far an outline may be moved to have fewer corners; 0 follows the pixels."""
+    """Pixels that an outline may be moved to have fewer corners; 0 follows the pixels."""
     pictures: bool = True
     """Whether ``overlay.png`` and ``heatmap.png`` are drawn too."""
     overwrite: bool = False

@@ -27,7 +27,7 @@ from geomag.model.vision import cut
 FILES = ("heatmap.png", "boxes.png", "adjusted.png", "views.png", "probe.json")
 _UNUSED = " For this picture only: MagCrop does not use it here."
 _VIEW_PX, _GAP_PX = 336, 8
-"""Side that a view is shown at, and the paper between two."""
+"""Pixels of the side that a view is shown at, and of the paper between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Map:
     values: NDArray[Any]
     meaning: str
     heat: Heat | None
-    """Eq 4's, where it was asked."""
+    """Map of Eq 4, where it was asked."""
 
 
 def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def simplified(rings: Sequence[Ring], tolerance: float) -> list[Ring]:
 
 
 def _simplified_ring(ring: Ring, tolerance: float) -> Ring:
-    """Both halves between a ring's first point and the one farthest from it."""
+    """The ring simplified in two halves: from its first point to the farthest one, and back."""
     far = int(np.hypot(*(ring - ring[0]).T).argmax())
     kept = np.zeros(len(ring), dtype=bool)
     kept[[0, far, -1]] = True

@@ -35,7 +35,7 @@ class Grid:
     transform: Affine
     """Map from (column, row) to the CRS, or to a grid of its own; the identity without either."""
     crs: CRS | None
-    """None also where the file's own is local: it has no place on the ground."""
+    """CRS on the ground; None also where the file's own is local, since it has no place there."""
     local: str = ""
     """Name of a local CRS, which is none."""
 
@@ -84,7 +84,7 @@ class Scene:
         )
 
     def whole(self) -> RgbImage:
-        """All pixels, for pictures; refused above `MAX_WHOLE_PIXELS`."""
+        """Read all pixels, for pictures; refused above `MAX_WHOLE_PIXELS`."""
         pixels = self.grid.width * self.grid.height
         if pixels > MAX_WHOLE_PIXELS:
             raise ImageError(
@@ -96,7 +96,7 @@ class Scene:
         return self.read(PixelBox(0, 0, self.grid.width, self.grid.height))[0]
 
     def overview(self, width: int, height: int) -> RgbImage:
-        """All of it at another size, ``uint8 [height, width, 3]``; what holds no data is black.
+        """Read all of it at another size, ``uint8 [height, width, 3]``; black where no data are.
 
         Raises:
             ImageError: If the file's data is broken.
@@ -179,5 +179,5 @@ def placed_crs(crs: CRS | None) -> tuple[CRS | None, str]:
 
 
 def _plain(value: float | None) -> float | str | None:
-    """NaN is no JSON."""
+    """The value as JSON can hold it: NaN and infinity become text."""
     return str(value) if value is not None and not np.isfinite(value) else value

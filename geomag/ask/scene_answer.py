@@ -25,16 +25,16 @@ _YES_NO = frozenset({"yes", "no"})
 
 
 class SceneRule(StrEnum):
-    """How the answers of windows make the answer of their scene."""
+    """Rule by which the answers of windows make the answer of their scene."""
 
     MASKS = "masks"
     """Masks are joined; the text is the windows' most frequent one."""
     ANY = "any"
-    """Yes if one window says yes."""
+    """The scene's answer is "yes" if one window says so."""
     SUM = "sum"
-    """The windows' numbers, added."""
+    """The windows' numbers are added."""
     WHOLE = "whole"
-    """Only the whole can answer."""
+    """The question is asked once about the whole."""
 
 
 def scene_rule(prompt: Prompt) -> SceneRule:

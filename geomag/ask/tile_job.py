@@ -33,7 +33,7 @@ class Tile:
     number: int
     box: PixelBox
     reply: Reply | None = None
-    """None where nothing was asked or the call failed."""
+    """Answer of the model; None where nothing was asked or the call failed."""
     failure: str = ""
     """Why the call failed."""
 

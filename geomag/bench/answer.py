@@ -55,7 +55,7 @@ class Case:
     way: Way
     level: Granularity
     views: tuple[ImageView, ...]
-    """What the answer reads."""
+    """Views that the answer reads."""
     probe_px: int
     n_probes: int
 
@@ -280,7 +280,7 @@ def rows(
 
 
 def line(row: dict[str, Any], unit: str) -> str:
-    """A row for people."""
+    """Row printed to the terminal."""
     scale, digits = (1000, 2) if unit == "seconds" else (1, 3)
     values = (f"{name} {value * scale:.{digits}f}" for name, value in row[unit].items())
     tokens = f"{row['tokens']:>4} + {row['probe_tokens']:<4}"

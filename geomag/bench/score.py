@@ -20,7 +20,7 @@ from geomag.io import write_jsonl
 from geomag.seeds import generator
 
 _LONGEST = (Task.GCG, Task.VQA, Task.CAPTION)
-"""Started first, so that the last to end is a short one."""
+"""Tasks whose benchmarks are started first, so that the last to end is a short one."""
 _CLASSES = [f"class {i}" for i in range(45)]
 _FUNCTION = ["a", "the", "with", "near", "of", "and", "in"]
 _CONTENT = [f"{stem}{i}" for stem in ("court", "ship", "road", "roof", "field") for i in range(60)]
@@ -158,6 +158,6 @@ def _content(
 
 
 def _sentence(draw: np.random.Generator, length: int) -> str:
-    """Every third word a function word, as in the descriptions of GeoPixelD."""
+    """Sentence of which every third word is a function word, as in GeoPixelD's descriptions."""
     words = [str(draw.choice(_FUNCTION if k % 3 == 0 else _CONTENT)) for k in range(length)]
     return " ".join(words) + " ."

@@ -84,7 +84,7 @@ def _arms(model: GeoMag, way: str, budget: int) -> list[Treatment]:
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row for people."""
+    """Row printed to the terminal."""
     low, high = row["interval"]
     return (
         f"{row['way']:<24} score {row['score']:.3f}  "

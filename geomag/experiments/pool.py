@@ -108,7 +108,7 @@ def pool(files: Sequence[Path], resampling: Resampling) -> dict[str, Any]:
 
 
 def _scores(runs: Sequence[dict[str, Any]], name: str) -> Floats:
-    """``[runs, records]``."""
+    """Scores of one arm by training and record, ``[runs, records]``."""
     return np.array([[row["scores"][name] for row in run["records"]] for run in runs])
 
 
@@ -132,7 +132,7 @@ def _compared(
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """A line per arm and subset, for people."""
+    """Lines printed to the terminal, one for each arm and subset."""
     shown = []
     for name, subsets in result["arms"].items():
         for subset, row in subsets.items():

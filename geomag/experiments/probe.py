@@ -25,7 +25,7 @@ from geomag.model.geomag import GeoMag
 
 Floats = NDArray[np.float64]
 Change = tuple[str, str, Any]
-"""Section, setting, value."""
+"""One changed setting: section, name, value."""
 WINDOW_RULES: tuple[Change, ...] = (
     ("magcrop", "gamma", 0.0),
     ("magcrop", "gamma", 0.25),
@@ -129,7 +129,7 @@ def _row(
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row for people."""
+    """Row printed to the terminal."""
     shown = []
     for name in ("pointing", "crop_recall"):
         gap, low, high = row[f"{name}_difference"]

@@ -51,10 +51,10 @@ class Treatment:
 
     name: str
     model: GeoMag
-    """Its profile says how a window is used."""
+    """Model whose profile says how a window is used."""
     probe: WindowProbe
     gate: str = ""
-    """The setting that its confidence is held against; empty: none."""
+    """Setting that its confidence is held against; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ class Trial:
     """One arm on records, in order."""
 
     scores: Floats
-    """IoU, or 1 for the right words."""
+    """Score of each record: IoU, or 1 for the right words."""
     confidence: Floats
     has_window: NDArray[np.bool_]
     crop_recall: Floats
-    """NaN where a record has no target."""
+    """Crop recall of each record; NaN where it has no target."""
     pointing: Floats
-    """NaN without a map."""
+    """Whether the map peaks on the target, by record; NaN without a map."""
 
 
 def with_settings(model: GeoMag, **sections: Any) -> GeoMag:
@@ -274,7 +274,7 @@ def compare_windows(
 
 
 def line(label: str, row: dict[str, Any]) -> str:
-    """A row for people."""
+    """Row printed to the terminal."""
     low, high = row["interval"]
     seen = (f"{row[k]:.2f}" if row[k] is not None else "-" for k in ("crop_recall", "pointing"))
     recall, pointing = seen

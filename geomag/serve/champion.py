@@ -29,7 +29,7 @@ class Serving:
 
 
 class Champion:
-    """Whatever the alias points at, one request at a time.
+    """The model that the alias points at, asked by one request at a time.
 
     A request that has begun ends on the model it began with. Where MLflow does not answer, or the
     new version cannot be loaded, the old one stays and `problem` says why.

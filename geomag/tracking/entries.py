@@ -78,7 +78,7 @@ WRITERS: dict[str, Callable[[Any, str, Entry, bytes], None]] = {
     "scores": write_scores,
     "end": write_end,
 }
-"""By the ``op`` of an entry."""
+"""Function of each kind of entry, by its ``op``."""
 
 
 def logged_model(client: Any, md5: str) -> Any:

@@ -36,7 +36,7 @@ class OfflineQueue:
 
     @classmethod
     def waiting(cls, root: Path) -> "list[OfflineQueue]":
-        """Spools that nobody writes to any more, oldest first."""
+        """Queues that nobody writes to any more, oldest first."""
         return [queue for queue in cls.all(root) if queue.is_complete() or queue.is_abandoned()]
 
     def add(self, entry: Entry, content: bytes = b"") -> None:

@@ -32,7 +32,7 @@ CANDIDATE, OUTCOME, REASON, PREVIOUS = (
 PACKED = "geomag.packed"
 """Tag of a version whose files MLflow has."""
 ROLLED_BACK = "rolled back"
-"""An outcome only a person gives; the gate does not promote such a candidate again."""
+"""Outcome that only a person gives; the gate does not promote such a candidate again."""
 LONGEST_TAG = 4000
 
 

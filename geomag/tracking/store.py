@@ -23,7 +23,7 @@ DELIVERY = "geomag.delivery"
 WAITS_S = (0.2, 1.0, None)
 """Pauses after each failed try of one call; after the last, MLflow counts as down."""
 LOCKED_S = 60.0
-"""How long one call waits for another process that writes to the same SQLite file."""
+"""Seconds that one call waits for another process that writes to the same SQLite file."""
 CANDIDATE, PARENT = "candidate", "mlflow.parentRunId"
 """Experiment of the parents, one for each Dagster run, and MLflow's tag of a child."""
 
@@ -234,7 +234,7 @@ class Store:
                 self.apply(run.info.run_id, {"op": "end", "status": "KILLED"})
 
     def _take_up(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Make the run this process's own."""
+        """Make a run this process's own."""
         for key, value in tags.items():
             self._client.set_tag(run_id, key, value)
         self._client.update_run(run_id, status="RUNNING")

@@ -19,16 +19,16 @@ from geomag.model.vision import MEAN, STD, cut
 from geomag.model.vlm import Vlm
 
 WORDS = 24
-"""Of a question; with the frame and LLaVA's own pieces about 32 tokens."""
+"""Words of a question; with the frame and LLaVA's own pieces about 32 tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How much is asked."""
+    """Amount of work: images, questions and lengths of answers."""
 
     n_images: int
     n_questions: int
-    """About each image."""
+    """Questions about each image."""
     batches: tuple[int, ...]
     """Questions at once; a batch holds whole images where it can."""
     new_tokens: tuple[int, ...]

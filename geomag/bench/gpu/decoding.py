@@ -55,7 +55,7 @@ def bytes_read(vlm: Vlm) -> int:
 
 
 def step_seconds(vlm: Vlm, rows: int, n_tokens: int) -> float:
-    """Of one step of `Vlm.generate`, the prefill left out."""
+    """Seconds of one step of `Vlm.generate`, the prefill left out."""
     packed = random_prompts(vlm, rows, n_tokens)
     short, long = (
         fastest(partial(vlm.generate, packed, max_new_tokens=length), vlm.device, repeats=2)

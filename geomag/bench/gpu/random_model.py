@@ -22,7 +22,7 @@ IMAGE_PX = 800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How large a model is measured, and by how much work."""
+    """Scale of a measurement: how large a model, and how much work."""
 
     device: str = "cuda"
     layers: int = 32

@@ -25,9 +25,9 @@ from geomag.train.model import TEXT_TOKENS
 from geomag.train.samples import Sample, asked_together, prepare
 
 UPDATES = 4
-"""Timed at the paper's batch; the first warms up."""
+"""Updates timed at the paper's batch; the first warms up."""
 MICRO = 4
-"""Of the timed updates, so that later figures compare."""
+"""Micro-batch of the timed updates, so that later figures compare."""
 LARGER = (8, 16, 32)
 """Micro-batches that are tried beside it, an update each, until one does not fit."""
 

@@ -20,7 +20,7 @@ from geomag.model.query import Query
 from geomag.model.vlm import Vlm
 
 SURE = 1e4
-"""Added to the logit of a token that is to be said."""
+"""Bias added to the logit of a token that is to be said."""
 
 
 def measure_whole(figures: Figures, model: GeoMag, scale: Scale) -> None:
