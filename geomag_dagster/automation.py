@@ -5,19 +5,18 @@ Two ways to retrain on new data, of which you switch on one: `new_data` asks for
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
 
-from geomag.data.benchmarks import BENCHMARKS
 from geomag.versions import dataset_versions, locked_paths, read_lock, tracked_tree, tree_md5
 from geomag_dagster.assets import code_version
 from geomag_dagster.incoming import drops_under_way, incoming_sensor
 from geomag_dagster.lineage import UNKNOWN, input_tags, input_versions, tagged_versions
-from geomag_dagster.naming import DATA, asset_key, upstream_paths
+from geomag_dagster.naming import DATA, asset_key, benchmarks_of, upstream_paths
 from geomag_dagster.project import dataset_event, known_tags, known_version
 from geomag_dagster.stages import Stage
 
@@ -106,7 +105,7 @@ def new_data_sensor(
             key, cursor = f"{key}-{number}", f"{md5} {number}"
         return dg.SensorResult(
             cursor=cursor,
-            asset_events=list(_changed_datasets(context.instance, root)),
+            asset_events=list(_changed_datasets(context.instance, root, benchmarks_of(stages))),
             run_requests=[dg.RunRequest(run_key=key, tags={"dvc.data": md5})],
         )
 
@@ -130,7 +129,7 @@ def dvc_lock_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinit
             return dg.SkipReason("nothing has changed")
         try:
             events = [
-                *_changed_datasets(context.instance, root),
+                *_changed_datasets(context.instance, root, benchmarks_of(stages)),
                 *_changed_outputs(context.instance, root, stages),
             ]
         except yaml.YAMLError:
@@ -158,9 +157,9 @@ def close_tracking_sensor(root: Path) -> dg.SensorDefinition:
 
 
 def _changed_datasets(
-    instance: dg.DagsterInstance, root: Path
+    instance: dg.DagsterInstance, root: Path, benchmarks: Iterable[str]
 ) -> Iterator[dg.AssetMaterialization]:
-    for name, md5 in dataset_versions(root, BENCHMARKS).items():
+    for name, md5 in dataset_versions(root, benchmarks).items():
         if known_version(instance, dg.AssetKey([DATA, name])) != md5:
             yield dataset_event(name, md5)
 

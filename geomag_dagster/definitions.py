@@ -8,13 +8,13 @@ import functools
 import dagster as dg
 
 from geomag.config import load_profile, project_root
-from geomag.data.benchmarks import BENCHMARKS
 from geomag_dagster.assets import dataset_specs, stage_assets
 from geomag_dagster.automation import automation, on_changed_inputs, weekly_schedule
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.executors.choose import chosen_executor
 from geomag_dagster.incoming import take_drop_job
 from geomag_dagster.jobs import jobs
+from geomag_dagster.naming import benchmarks_of
 from geomag_dagster.promotion import promotion_assets
 from geomag_dagster.stages import read_stages
 
@@ -27,7 +27,7 @@ def build() -> dg.Definitions:
     stages = read_stages(root)
     return dg.Definitions(
         assets=[
-            *dataset_specs(list(BENCHMARKS)),
+            *dataset_specs(benchmarks_of(stages)),
             *stage_assets(stages, root, on_gpu=on_gpu, condition=on_changed_inputs()),
             *promotion_assets(stages, root),
         ],

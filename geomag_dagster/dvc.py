@@ -15,6 +15,8 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from geomag.errors import ConfigError
+from geomag.line_profile import refuse_other_profile
 from geomag.versions import read_lock, untracked_inputs
 from geomag_dagster.inputs import Snapshot, differing, snapshot
 from geomag_dagster.stages import Stage
@@ -60,12 +62,17 @@ class DvcResource(dg.ConfigurableResource[Any]):
         """Bring one stage up to date, without its upstream: Dagster orders those.
 
         Raises:
-            dagster.Failure: The command failed, an input changed while it ran, or a benchmark was
-                read in a state that ``data.dvc`` does not track.
+            dagster.Failure: ``GEOMAG_PROFILE`` is not the line's, the command failed, an input
+                changed while it ran, or a benchmark was read in a state that ``data.dvc`` does
+                not track.
             dagster.RetryRequested: Another DVC command uses a path of this stage.
         """
         started = time.monotonic()
         root = Path(self.root)
+        try:  # before DVC, which finds a stage up to date without a look at the environment
+            refuse_other_profile(root)
+        except ConfigError as wrong:
+            raise dg.Failure(str(wrong), allow_retries=False) from None
         log = root / "work" / "logs" / f"{stage.name}.log"
         marker = root / "work" / "dvc-force" / stage.name
         before = snapshot(root, stage.deps)

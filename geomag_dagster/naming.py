@@ -45,6 +45,16 @@ def upstream_paths(stage: Stage, stages: Mapping[str, Stage]) -> set[str]:
     return paths | {dep for dep in stage.deps if PurePosixPath(dep).parts[0] == DATA}
 
 
+def benchmarks_of(stages: Mapping[str, Stage]) -> list[str]:
+    """The benchmarks under ``data/`` that any stage reads, in the order of ``dvc.yaml``.
+
+    >>> benchmarks_of({"leakage": Stage(name="leakage", cmd="", deps=("data/aid", "geomag/io.py"))})
+    ['aid']
+    """
+    parts = [PurePosixPath(dep).parts for stage in stages.values() for dep in stage.deps]
+    return list(dict.fromkeys(p[1] for p in parts if p[0] == DATA and len(p) > 1))
+
+
 def upstream_keys(stage: Stage, stages: Mapping[str, Stage]) -> set[dg.AssetKey]:
     """The assets a stage reads."""
     return {key for path in upstream_paths(stage, stages) if (key := asset_key(path))}

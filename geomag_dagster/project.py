@@ -8,18 +8,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from geomag.data.benchmarks import BENCHMARKS
 from geomag.errors import ToolError
 from geomag.versions import dataset_versions, require_dvc, tracked_tree
 from geomag_dagster.dvc import stage_env
 from geomag_dagster.naming import DATA
 
 
-def prepare(root: Path, *, profile_source: str) -> None:
+def prepare(root: Path, benchmarks: Iterable[str], *, profile_source: str) -> None:
     """Bring DVC and the data to where a stage can run.
 
     Args:
         root: Project root.
+        benchmarks: Those that the line reads.
         profile_source: ``sample`` draws missing benchmarks; ``downloads`` expects them.
 
     Raises:
@@ -28,13 +28,14 @@ def prepare(root: Path, *, profile_source: str) -> None:
     require_dvc(root)
     if not (root / ".git").exists():
         _dvc(root, "config", "--local", "core.no_scm", "true")
-    missing = [name for name in BENCHMARKS if not (root / DATA / name).is_dir()]
+    missing = [name for name in benchmarks if not (root / DATA / name).is_dir()]
     if missing:
         if profile_source != "sample":
             raise ToolError(
                 str(root / DATA), f"no {', '.join(missing)}", remedy="run geomag data check"
             )
-        _checked(root, [sys.executable, "-m", "geomag", "data", "sample"])
+        named = [word for name in missing for word in ("--benchmark", name)]
+        _checked(root, [sys.executable, "-m", "geomag", "data", "sample", *named])
         _dvc(root, "add", DATA)
     elif tracked_tree(root) is None:
         _dvc(root, "add", DATA)

@@ -17,13 +17,15 @@ from dagster._core.execution.api import execute_run_iterator
 
 from geomag.boundary import told
 from geomag.config import load_profile, project_root
-from geomag.data.benchmarks import BENCHMARKS
 from geomag.evaluate.score.table import table
 from geomag.io import read_json
+from geomag.line_profile import refuse_other_profile
 from geomag_dagster import definitions
 from geomag_dagster.home import dagster_home
 from geomag_dagster.metadata import arms_of
+from geomag_dagster.naming import benchmarks_of
 from geomag_dagster.project import prepare, report_datasets
+from geomag_dagster.stages import read_stages
 
 JOBS = {
     "whole_line": definitions.whole_line,
@@ -35,10 +37,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def run_job(name: str, root: Path, out: TextIO) -> bool:
     """Run one job to its end, with a line per step; returns whether it succeeded."""
+    refuse_other_profile(root)
+    benchmarks = benchmarks_of(read_stages(root))
     home = dagster_home(root)
-    prepare(root, profile_source=load_profile(root=root).data.source)
+    prepare(root, benchmarks, profile_source=load_profile(root=root).data.source)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        report_datasets(instance, root, BENCHMARKS)
+        report_datasets(instance, root, benchmarks)
         succeeded = True
         for line, is_good in _progress(name, instance):
             succeeded &= is_good
@@ -48,8 +52,8 @@ def run_job(name: str, root: Path, out: TextIO) -> bool:
 
 
 def score_tables(root: Path) -> Iterator[str]:
-    """The ten score tables as lines of text: every metric with its interval, arm by arm."""
-    for name in BENCHMARKS:
+    """The line's score tables as lines of text: every metric with its interval, arm by arm."""
+    for name in benchmarks_of(read_stages(root)):
         path = root / "artifacts" / "scores" / f"{name}.json"
         if not path.is_file():
             continue

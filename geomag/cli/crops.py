@@ -13,7 +13,7 @@ def crops(
     from geomag.cli.settings import prepare
     from geomag.evaluate.crops import make_crops
 
-    settings, root = prepare(profile)
+    settings, root = prepare(profile, for_line=True)
     count = make_crops(
         benchmark,
         settings,

@@ -1,5 +1,6 @@
 """``geomag data``: draw the sample, check downloads, validate into records, take in new imagery."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def sample(
 @app.command()
 def check(
     benchmarks: Annotated[
-        list[str] | None, typer.Argument(help="Some of the ten; all when none is named.")
+        list[str] | None, typer.Argument(help="Some of the ten; else those of the profile.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the benchmarks.")] = None,
     accept_count: Annotated[
@@ -58,13 +59,15 @@ def check(
     from geomag.config import load_profile, override, project_root
     from geomag.data.validate.check import check_benchmark
 
-    names = _known(benchmarks)
     profile = load_profile()
+    names, left_out = _asked(benchmarks, profile.benchmarks)
     if accept_count:
         profile = override(profile, data={"accept_count": names})
     results = [check_benchmark(name, data or project_root() / "data", profile) for name in names]
     for result in results:
         typer.echo("\n".join(result.lines()))
+    for name in left_out:
+        typer.echo(f"{name}: not chosen")
     if any(result.problem for result in results):
         raise typer.Exit(2)
 
@@ -85,12 +88,13 @@ def validate(
     from geomag.config import load_profile, override, project_root
     from geomag.data.validate.run import RECORD_FILES
     from geomag.data.validate.run import validate as validate_benchmark
+    from geomag.line_profile import line_profile
     from geomag.outputs import check_files
 
     if out is not None:
         read = [] if data is None else [data]
         check_files(out, RECORD_FILES, "--out", inputs=read, overwrite=overwrite)
-    profile = load_profile()
+    profile = load_profile() if out else line_profile()
     if accept_count:
         profile = override(profile, data={"accept_count": [benchmark]})
     report = validate_benchmark(
@@ -108,7 +112,7 @@ def validate(
 @app.command()
 def leakage(
     benchmarks: Annotated[
-        list[str] | None, typer.Argument(help="Some of the ten; all when none is named.")
+        list[str] | None, typer.Argument(help="Some of the ten; else those of the profile.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the benchmarks.")] = None,
     records: Annotated[
@@ -123,14 +127,16 @@ def leakage(
     """Tell which test pictures are, or look like, a training picture of any benchmark."""
     from geomag.config import load_profile, project_root
     from geomag.data.validate.leakage import FILES, audit, page, write
+    from geomag.line_profile import line_profile
     from geomag.outputs import check_files
 
     if out is not None:
         read = [path for path in (data, records) if path is not None]
         check_files(out, FILES, "--out", inputs=read, overwrite=overwrite)
-    profile, root = load_profile(), project_root()
+    profile, root = load_profile() if out else line_profile(), project_root()
     folder = records or root / "artifacts" / "records"
-    files = {name: folder / name / "records.jsonl" for name in _known(benchmarks)}
+    names, _ = _asked(benchmarks, profile.benchmarks)
+    files = {name: folder / name / "records.jsonl" for name in names}
     found = audit(data or root / "data", files, most_bits=profile.data.alike_bits, log=typer.echo)
     write(found, out or root / "artifacts" / "leakage")
     typer.echo(page(found))
@@ -182,12 +188,16 @@ def add(
     typer.echo(f"{benchmark}: {len(done.new_files)} new files, now {counts}; kept in {done.folder}")
 
 
-def _known(names: list[str] | None) -> list[str]:
-    """The named benchmarks, all when none is named; refuses one that there is not."""
-    from geomag.data.benchmarks import BENCHMARKS
+def _asked(named: list[str] | None, of_profile: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The named benchmarks, else the profile's, and those that the profile does not choose.
+
+    Where benchmarks are named nothing is said of the others. Refuses a name that there is not.
+    """
+    from geomag.data.benchmarks import BENCHMARKS, chosen_benchmarks
     from geomag.errors import ConfigError
 
-    for name in names or ():
+    for name in named or ():
         if name not in BENCHMARKS:
             raise ConfigError("benchmark", repr(name), f"one of {', '.join(BENCHMARKS)}")
-    return names or list(BENCHMARKS)
+    chosen = [one.name for one in chosen_benchmarks(of_profile)]
+    return (named, []) if named else (chosen, [one for one in BENCHMARKS if one not in chosen])

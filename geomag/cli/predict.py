@@ -52,7 +52,7 @@ def predict(
     from geomag.data.benchmarks.spec import benchmark_root
     from geomag.evaluate.predict import Source, predict_benchmark
 
-    settings, root = prepare(profile)
+    settings, root = prepare(profile, for_line=out is None and records is None)
     artifacts, heat = root / "artifacts", root / "work" / "heat"
     if data is not None and records is not None:
         pictures = benchmark_root(data, benchmark)

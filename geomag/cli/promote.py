@@ -44,17 +44,18 @@ def promote(
 def _run(profile: str | None, accept: str, *, dry_run: bool) -> "Promotion":
     from collections.abc import Iterator, Mapping
 
-    from geomag.config import load_profile, project_root
+    from geomag.config import project_root
     from geomag.data.benchmarks import chosen_benchmarks
     from geomag.data.records import Record, read_records
     from geomag.evaluate.champion import Registration, run_gate
     from geomag.evaluate.score.context import ScoringContext
     from geomag.extend import load_plugins
+    from geomag.line_profile import line_profile
     from geomag.serve.package import log_package
     from geomag.versions import git_tags
 
     load_plugins()
-    settings, root = load_profile(profile), project_root()
+    settings, root = line_profile(profile), project_root()
 
     def records(name: str) -> Iterator[Record]:
         return read_records(root / "artifacts" / "records" / name / "records.jsonl")

@@ -18,8 +18,9 @@ def report(
     """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""
     from geomag.config import load_profile
     from geomag.config.load import project_root
-    from geomag.data.benchmarks import BENCHMARKS
+    from geomag.data.benchmarks import BENCHMARKS, chosen_benchmarks
     from geomag.errors import AnnotationError
+    from geomag.line_profile import line_profile
     from geomag.outputs import check_folder
     from geomag.report.build import build_report
     from geomag.report.gallery import draw_all
@@ -31,7 +32,7 @@ def report(
         check_folder(
             out, "--out", inputs=[scores or root / "artifacts" / "scores"], overwrite=overwrite
         )
-    settings = load_profile(profile)
+    settings = load_profile(profile) if out else line_profile(profile)
     place = scores or root / "artifacts" / "scores"
     if not any((place / f"{name}.json").is_file() for name in BENCHMARKS):
         raise AnnotationError(
@@ -43,4 +44,7 @@ def report(
     drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
     done = build_report(place, target, drawn)
     sync(root)
+    chosen = {one.name for one in chosen_benchmarks(settings.benchmarks)}
+    if others := [name for name in BENCHMARKS if name not in chosen]:
+        typer.echo(f"not chosen: {', '.join(others)}")
     typer.echo(f"{len(done.cells)} cells of ours, {len(drawn)} pictures: {target / 'index.html'}")

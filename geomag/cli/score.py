@@ -43,9 +43,11 @@ def score(
     overwrite: Overwrite = False,
 ) -> None:
     """Score predictions with intervals and trivial baselines; needs no torch and no GPU."""
+    from geomag.config import project_root
     from geomag.evaluate.score.inputs import Keys
     from geomag.evaluate.score.run import score as score_files
     from geomag.io import write_json, write_jsonl
+    from geomag.line_profile import refuse_other_profile
     from geomag.outputs import check_file, check_folder
 
     read = [path for path in (predictions, data, records) if path is not None]
@@ -53,6 +55,8 @@ def score(
         check_file(json, "--json", inputs=read, overwrite=overwrite)
     if samples is not None:
         check_folder(samples, "--samples", inputs=read, overwrite=overwrite)
+    if _is_of_line(json):
+        refuse_other_profile(project_root(), profile)
     gc.disable()  # millions of small objects and no cycles: looking for them takes a fifth longer
     job = scoring(benchmark, records, data, split, profile)
     job.context.keeps_samples, job.context.allows_missing = samples is not None, allow_missing
@@ -68,6 +72,14 @@ def score(
             write_jsonl(samples / f"{arm}.samples.jsonl", (dict(row) for row in rows))
     for arm, found in _arms(done.score, predictions):
         typer.echo(table(arm, found))
+
+
+def _is_of_line(json: Path | None) -> bool:
+    """Whether a score is written where the project's own are."""
+    from geomag.config import project_root
+
+    scores = project_root() / "artifacts" / "scores"
+    return json is not None and json.resolve().is_relative_to(scores.resolve())
 
 
 @dataclass(frozen=True, slots=True)

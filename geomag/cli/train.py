@@ -26,13 +26,14 @@ def granularity(
 ) -> None:
     """Task Granularity Classifier: image, region or pixel, from the words of a query."""
     from geomag.config import load_profile, project_root
+    from geomag.line_profile import line_profile
     from geomag.magcrop.text_encoder import build_text_encoder
     from geomag.outputs import check_folder
     from geomag.train.granularity.fit import train_granularity
 
     if out is not None:
         check_folder(out, "--out", overwrite=overwrite)
-    settings = load_profile(profile)
+    settings = load_profile(profile) if out else line_profile(profile)
     run = train_granularity(
         settings.granularity,
         build_text_encoder(settings.text_encoder),
@@ -54,7 +55,8 @@ def base(
     ] = False,
 ) -> None:
     """Base models: a manifest of the weights that the profile pins, or tiny ones trained here."""
-    from geomag.config import flat_params, load_profile, override, profile_text, project_root
+    from geomag.config import flat_params, override, profile_text, project_root
+    from geomag.line_profile import line_profile
     from geomag.manifest import RELEASED, resolve_path
     from geomag.sample.pretrain.base import make_base
     from geomag.tracking import run
@@ -62,7 +64,7 @@ def base(
     from geomag.train.projector import make_composed_base
     from geomag.versions import code_identity
 
-    settings, root = load_profile(profile), project_root()
+    settings, root = line_profile(profile), project_root()
     out, work = root / "artifacts" / "models" / "base", root / "work" / "base"
     if release:
         settings = override(settings, vlm={"path": ""}, encoder={"path": ""})
@@ -88,7 +90,7 @@ def model(profile: Profile = None) -> None:
     from geomag.config import profile_text
     from geomag.train.checkpoint import one_training
 
-    settings, root = prepare(profile)
+    settings, root = prepare(profile, for_line=True)
     typer.echo(profile_text(settings))
     with one_training(root / "work" / "train"):
         _train_model(settings, root)

@@ -28,6 +28,7 @@ PLUMBING = {
     "geomag/cli": "reads arguments and prints; what a stage computes is in the modules it calls",
     "geomag/dvc_cache.py": "finds the listing that names versions",
     "geomag/errors.py": "words of refusals",
+    "geomag/line_profile.py": "refuses a profile that is not the line's",
     "geomag/outputs.py": "refuses to write over what is there",
     "geomag/partial.py": "names of files while they are written",
     "geomag/tracking": "tells MLflow what happened",

@@ -32,6 +32,22 @@ def test_a_stage_runs_once_and_its_version_is_what_dvc_recorded(tmp_path):
     assert (first.ran, second.ran) == (True, False)
 
 
+def test_another_profile_than_the_line_s_is_refused_though_the_stage_is_up_to_date(
+    tmp_path, monkeypatch
+):
+    stage, runner = one_stage(tmp_path, **RECORDS)
+    runner.run(stage)
+    (tmp_path / "params.yaml").write_text("profile: sample\n")
+    monkeypatch.setenv("GEOMAG_PROFILE", "paper")
+    with pytest.raises(
+        dg.Failure, match=r"GEOMAG_PROFILE paper: `profile: sample` in .*params"
+    ) as one:
+        runner.run(stage)
+    assert not one.value.allow_retries
+    monkeypatch.setenv("GEOMAG_PROFILE", "sample")
+    assert not runner.run(stage).ran
+
+
 def test_changed_data_runs_the_stage_again_with_another_version(tmp_path):
     stage, runner = one_stage(tmp_path, **RECORDS)
     before = runner.run(stage)

@@ -118,5 +118,5 @@ def test_settings_of_a_dvc_project_above_are_left_alone(project):
     inner.mkdir()
     before = contents(project)
     with pytest.raises(ToolError, match=r"no \.dvc folder"):
-        prepare(inner, profile_source="sample")
+        prepare(inner, ["aid"], profile_source="sample")
     assert contents(project) == before

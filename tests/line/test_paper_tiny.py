@@ -37,12 +37,13 @@ def line(tmp_path_factory):
         for name, part in {**paper, **tiny}.items()
     }
     (root / "paper_tiny.yaml").write_text(yaml.safe_dump(merged))
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(CHECKOUT / name, root)
+    shutil.copy(CHECKOUT / "dvc.yaml", root)
+    params = (CHECKOUT / "params.yaml").read_text()
+    (root / "params.yaml").write_text(params.replace("profile: sample", "profile: paper_tiny.yaml"))
     (root / "geomag").symlink_to(CHECKOUT / "geomag")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setenv("GEOMAG_PROFILE", str(root / "paper_tiny.yaml"))
+        patch.delenv("GEOMAG_PROFILE", raising=False)
         run("data", "sample")
         for stage in read_stages(root).values():
             run(*shlex.split(stage.cmd)[3:])  # after python -m geomag

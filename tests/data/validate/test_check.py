@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from geomag.config import load_profile, override
+from geomag.config import load_profile, override, profile_text
 from geomag.data.validate.check import check_benchmark
 from geomag.io import write_json
 
@@ -94,6 +94,16 @@ def test_check_without_names_looks_at_all_ten_in_the_projects_data(aid, tmp_path
     assert result.returncode == 2
     assert "aid: whole" in result.stdout
     assert result.stdout.count("BROKEN") == 9
+
+
+@pytest.mark.integration
+def test_check_without_names_calls_what_the_profile_leaves_out_not_chosen(aid, tmp_path):
+    profile = tmp_path / "mine.yaml"
+    profile.write_text(profile_text(override(SAMPLE, benchmarks=["aid"])))
+    done = geomag("data", "check", "--data", tmp_path, cwd=tmp_path, profile=str(profile))
+    assert done.returncode == 0
+    assert done.stdout.startswith("aid: whole")
+    assert done.stdout.count(": not chosen") == 9
 
 
 @pytest.mark.integration
