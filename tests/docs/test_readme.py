@@ -54,7 +54,7 @@ def named_commands(page):
 def cli_command(words):
     """The command that the leading words name, and the words after them."""
     command = get_command(app)
-    while words and hasattr(command, "commands"):
+    while words and hasattr(command, "commands") and not words[0].startswith("--"):
         assert words[0] in command.commands, f"no such command: geomag {' '.join(words)}"
         command, words = command.commands[words[0]], words[1:]
     return command, words
