@@ -47,7 +47,9 @@ def ask(
         bool, typer.Option("--resume", help="Only what an earlier run left.")
     ] = False,
     overwrite: Overwrite = False,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
 ) -> None:
     """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""
     from geomag.ask.answer import ask_image, check

@@ -19,7 +19,9 @@ def compare(
     records: Annotated[Path | None, typer.Option(help="Records file.")] = None,
     split: Annotated[str | None, typer.Option(help="Default: test.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the comparison here.")] = None,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare two predictions files, paired by image; needs no torch and no GPU."""

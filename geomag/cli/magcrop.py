@@ -14,7 +14,9 @@ def magcrop(
     out: Annotated[Path, typer.Option(help="Folder of the pictures.")],
     bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
     overwrite: Overwrite = False,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
 ) -> None:
     """Draw what the window is chosen by, the window, and the views that the model reads."""
     from geomag.ask.answer_folder import AnswerFolder

@@ -36,7 +36,9 @@ def predict(
         Path | None, typer.Option(help="Their records file, as `geomag data validate` wrote it.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON Lines to write.")] = None,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Answer every test record of a benchmark, greedily, to JSON Lines."""

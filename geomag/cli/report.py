@@ -12,7 +12,9 @@ def report(
     scores: Annotated[Path | None, typer.Option(help="Default artifacts/scores.")] = None,
     out: Annotated[Path | None, typer.Option(help="Default artifacts/report.")] = None,
     pictures: Annotated[bool, typer.Option(help="Draw the contact pictures too.")] = True,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""

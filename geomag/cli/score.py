@@ -30,7 +30,9 @@ def score(
     samples: Annotated[
         Path | None, typer.Option(help="Folder for one row per record and arm.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="sample, paper, or a YAML file.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a file that lacks many predictions.")
     ] = False,
