@@ -16,7 +16,7 @@ def serve(
 
     from geomag.config import project_root
     from geomag.errors import ToolError
-    from geomag.serve.http import LOOPBACK
+    from geomag.serve.guard import LOOPBACK
     from geomag.serve.http import serve as answer
 
     with socket.socket() as probe:
