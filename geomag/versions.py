@@ -46,10 +46,16 @@ def tree_md5(entries: Iterable[tuple[str, str]]) -> str:
 
 def path_md5(path: Path) -> str:
     """The version DVC will write for a file or folder, by reading it."""
-    if path.is_file():
-        return file_digest(path, "md5")
-    files = (file for file in path.rglob("*") if file.is_file() and not is_partial(file.name))
-    return tree_md5((file.relative_to(path).as_posix(), file_digest(file, "md5")) for file in files)
+    return file_digest(path, "md5") if path.is_file() else tree_md5(folder_md5s(path))
+
+
+def folder_md5s(path: Path) -> list[tuple[str, str]]:
+    """``(relative path, md5)`` of a folder's files, without what ``.dvcignore`` leaves out."""
+    return [
+        (file.relative_to(path).as_posix(), file_digest(file, "md5"))
+        for file in path.rglob("*")
+        if file.is_file() and not is_partial(file.name) and "__pycache__" not in file.parts
+    ]
 
 
 def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | None:
@@ -58,16 +64,21 @@ def tracked_tree(root: Path, target: str = "data") -> list[tuple[str, str]] | No
     Returns:
         None when the listing is not in DVC's cache, as after a fresh clone.
     """
+    md5 = tracked_md5(root, target)
+    return listing(root, md5) if md5 else None
+
+
+def tracked_md5(root: Path, target: str = "data") -> str:
+    """The version that ``<target>.dvc`` names; empty if there is no such file."""
     pointer = root / f"{target}.dvc"
     if not pointer.is_file():
-        return None
+        return ""
     try:
-        md5 = str(read_yaml(pointer)["outs"][0]["md5"])
+        return str(read_yaml(pointer)["outs"][0]["md5"])
     except (KeyError, IndexError, TypeError) as other:
         raise AnnotationError(
             str(pointer), "no md5 under outs", "a file that DVC wrote", f"dvc add {target}"
         ) from other
-    return listing(root, md5)
 
 
 def listing(root: Path, md5: str) -> list[tuple[str, str]] | None:

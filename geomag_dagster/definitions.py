@@ -17,6 +17,7 @@ from geomag_dagster.jobs import jobs
 from geomag_dagster.naming import benchmarks_of
 from geomag_dagster.promotion import promotion_assets
 from geomag_dagster.stages import read_stages
+from geomag_dagster.verification import nightly_verification, verify_job
 
 
 @functools.cache
@@ -31,9 +32,9 @@ def build() -> dg.Definitions:
             *stage_assets(stages, root, on_gpu=on_gpu, condition=on_changed_inputs()),
             *promotion_assets(stages, root),
         ],
-        jobs=[*jobs(), take_drop_job(root)],
+        jobs=[*jobs(), take_drop_job(root), verify_job(root)],
         sensors=automation(root, stages),
-        schedules=[weekly_schedule()],
+        schedules=[weekly_schedule(), nightly_verification()],
         resources={"dvc": DvcResource(root=str(root))},
         executor=chosen_executor(on_gpu=on_gpu),
     )

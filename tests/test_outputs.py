@@ -63,6 +63,7 @@ def test_a_folder_that_holds_something_is_filled_on_request_only(tmp_path):
         ("experiment", "pool", "{source}", "--json", "{file}"),
         ("experiment", "4k", "--draw-only", "--scenes", "0", "--out", "{folder}"),
         ("trace", "a/b/c/d/e", "--json", "{file}"),
+        ("verify", "--json", "{file}"),
         ("promote", "--json", "{file}"),
         ("reproduce", "a/b/c/d/e", "--json", "{file}"),
         ("reproduce", "a/b/c/d/e", "--out", "{folder}"),

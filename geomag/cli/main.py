@@ -27,6 +27,7 @@ from geomag.cli import (
     serve,
     trace,
     train,
+    verify,
 )
 
 for _name, _value in {
@@ -67,6 +68,7 @@ app.command("report", rich_help_panel=_LINE)(report.report)
 app.command("runs", rich_help_panel=_RECORD)(runs.runs)
 app.command("promote", rich_help_panel=_RECORD)(promote.promote)
 app.command("trace", rich_help_panel=_RECORD)(trace.trace)
+app.command("verify", rich_help_panel=_RECORD)(verify.verify)
 app.command("reproduce", rich_help_panel=_RECORD)(reproduce.reproduce)
 app.add_typer(bench.app, name="bench", rich_help_panel=_MEASURE)
 app.add_typer(experiments.app, name="experiment", rich_help_panel=_MEASURE)

@@ -78,9 +78,27 @@ def trace(
         UnknownCellError: With the ids that come nearest.
         AnnotationError: If there is no report.
     """
-    cell = _cell(cell_id, root)
-    _, benchmark, _, arm, _ = cell_id.split("/")
-    lock = read_lock(root)
+    return follow(_cell(cell_id, root), root, read_lock(root), code=code, find_runs=find_runs)
+
+
+def follow(
+    cell: Mapping[str, Any],
+    root: Path,
+    lock: Mapping[str, Any],
+    *,
+    code: Mapping[str, str],
+    find_runs: RunFinder | None = None,
+) -> Trace:
+    """Follow a cell back, as `trace` does, with the report and ``dvc.lock`` read already.
+
+    Args:
+        cell: ``id``, ``score_sha256`` and ``predictions_sha256``, as in ``cells.json``.
+        root: Project root.
+        lock: Stages of ``dvc.lock``.
+        code: The commit that is checked out.
+        find_runs: Asks the tracker; None leaves the runs out.
+    """
+    _, benchmark, _, arm, _ = cell["id"].split("/")
     stage = f"predict@{benchmark}-{arm}"
     scores = _link(
         f"artifacts/scores/{benchmark}.json", cell["score_sha256"], f"score@{benchmark}", lock
@@ -93,8 +111,9 @@ def trace(
     data = {path: md5 for path, md5 in read.items() if _is_data(path)}
     training, unknown = _training(lock, models)
     problems = [
-        *_broken("the score file", scores, root),
-        *_broken("the answers", predictions, root),
+        f"{what}, {link.path}, {why}"
+        for what, link in (("the score file", scores), ("the answers", predictions))
+        if (why := why_broken(link, root))
     ]
     if not read:
         unknown = f"dvc.lock has no stage {stage}: models and data are unknown"
@@ -130,16 +149,16 @@ def _link(path: str, sha256: str, stage: str, lock: Mapping[str, Any]) -> FileLi
     return FileLink(path=path, sha256=sha256, md5=stage_paths(lock, stage, "outs").get(path, ""))
 
 
-def _broken(what: str, link: FileLink, root: Path) -> list[str]:
-    """Whether the file on disk is still the one the report was made from, and DVC knows it."""
+def why_broken(link: FileLink, root: Path) -> str:
+    """Why a file is not the one that the report was made from and DVC knows; empty if it is."""
     path = root / link.path
     if not path.is_file():
-        return [f"{what}, {link.path}, is not there: dvc checkout brings it back"]
+        return "is not there: dvc checkout brings it back"
     if (now := file_digest(path)) != link.sha256:
-        return [f"{what}, {link.path}, has changed since the report: sha256 is now {now[:16]}"]
+        return f"has changed since the report: sha256 is now {now[:16]}"
     if link.md5 != file_digest(path, "md5"):
-        return [f"{what}, {link.path}, is not what dvc.lock records: {link.md5 or 'nothing'}"]
-    return []
+        return f"is not what dvc.lock records: {link.md5 or 'nothing'}"
+    return ""
 
 
 def _is_data(path: str) -> bool:

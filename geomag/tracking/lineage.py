@@ -6,6 +6,10 @@ from pathlib import Path
 from geomag.tracking.runs import ADAPTER, ANSWERS
 from geomag.tracking.store import Store, TrackerDownError
 
+NO_TRAINER = "no run of this version"
+NO_SCORING = "no run of these answers on this version of the data"
+NOT_REACHABLE = "not reachable"
+
 
 def find_runs(root: Path, benchmark: str, arm: str, versions: Mapping[str, str]) -> dict[str, str]:
     """MLflow's run ids by what they did.
@@ -25,7 +29,7 @@ def find_runs(root: Path, benchmark: str, arm: str, versions: Mapping[str, str])
         store = Store(root)
         for part, md5 in versions.items():
             if part not in ("data", "predictions") and md5:
-                found[f"trained {part}"] = store.trainer(md5) or "no run of this version"
+                found[f"trained {part}"] = store.trainer(md5) or NO_TRAINER
         wanted = {"benchmark": benchmark, "arm": arm, ANSWERS: versions["predictions"]}
         wanted[ADAPTER] = versions["adapter"]
         query = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in wanted.items())
@@ -33,7 +37,7 @@ def find_runs(root: Path, benchmark: str, arm: str, versions: Mapping[str, str])
             if versions["data"] in {used.dataset.digest for used in run.inputs.dataset_inputs}:
                 found["scored"] = run.info.run_id
                 break
-        found.setdefault("scored", "no run of these answers on this version of the data")
+        found.setdefault("scored", NO_SCORING)
     except TrackerDownError as failure:
-        return {"not reachable": str(failure)}
+        return {NOT_REACHABLE: str(failure)}
     return found

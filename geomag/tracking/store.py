@@ -128,6 +128,24 @@ class Store:
 
         return self._insist(found)
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """All tags of a run."""
+        return dict(self._insist(lambda: self._client.get_run(run_id)).data.tags)
+
+    def retagged(self, md5: str) -> str:
+        """What a part logged as this version, which no tag names, is tagged with; empty if none.
+
+        MLflow lets nobody change the parameters of a logged model; its tags it does.
+        """
+
+        def found() -> str:
+            experiments = [e.experiment_id for e in self._client.search_experiments()]
+            query = f"params.`dvc.md5` = '{md5}'"
+            models = self._client.search_logged_models(experiments, query, max_results=1)
+            return str(models[0].tags.get("dvc.md5", "nothing")) if models else ""
+
+        return self._insist(found)
+
     def url(self, run_id: str) -> str:
         """The run's page on the server that ``make ui`` starts."""
         server = os.environ.get("GEOMAG_MLFLOW_URL", "http://127.0.0.1:5000").rstrip("/")

@@ -54,6 +54,7 @@ VERBS = {
     "convert glamm": (["convert", "glamm", "gcg", "o.jsonl"], "gcg/a.json"),
     "report": (["report", "--scores", "scores", "--no-pictures"], "scores/rrsis_d.json"),
     "trace": (["trace", CELL, "--no-runs"], "artifacts/report/cells.json"),
+    "verify": (["verify", "--no-runs"], "artifacts/report/cells.json"),
     "reproduce": (["reproduce", CELL], "artifacts/report/cells.json"),
     "runs": (["runs", "mine"], "mlflow/views/mine.yaml"),
     "promote": (["promote"], "params.yaml"),
