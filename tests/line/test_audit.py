@@ -37,7 +37,7 @@ def opened(root: Path, stage: Stage, listing: Path) -> set[str]:
     found = set()
     for line in listing.read_text(encoding="utf-8").splitlines():
         path = Path(line)
-        if path.is_relative_to(root) and not path.is_dir():
+        if path.is_relative_to(root) and path.is_file():  # what is gone was the stage's own
             if path.suffix == ".pyc":
                 path = path.parent.parent / f"{path.name.partition('.')[0]}.py"
             found.add(path.relative_to(root).as_posix())
