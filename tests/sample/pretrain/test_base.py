@@ -174,7 +174,7 @@ def test_the_base_stage_gives_the_same_bytes_and_leaves_no_state(tmp_path):
 def test_what_other_code_has_trained_is_refused_and_the_same_code_goes_on_from_it(tmp_path):
     work, no_folder = tmp_path / "work", tmp_path / "file"
     no_folder.write_text("the base cannot be written below this")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         make_base(smallest(), no_folder / "base", work, code=CODE, log=print)
     edited = {"code": "ed17", "commit": "2222bbbb"}
     with pytest.raises(ResumeError, match=f"1111aaaa.*2222bbbb.*or remove {work} to start over"):
@@ -183,7 +183,7 @@ def test_what_other_code_has_trained_is_refused_and_the_same_code_goes_on_from_i
     last = work / "vlm" / "weights.pt"
     before = {path: path.stat().st_mtime_ns for path in work.rglob("update-*/*")}
     last.unlink()
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         make_base(smallest(), no_folder / "base", work, code=CODE, log=print)
     assert last.is_file()
     assert {path: path.stat().st_mtime_ns for path in work.rglob("update-*/*")} == before
