@@ -130,9 +130,13 @@ def test_a_single_class_of_the_largest_set_can_be_found_worse_among_all_slices_o
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("size", ["paper", "sample"])
-def test_equal_models_on_ten_benchmarks_with_all_their_slices(size):
-    found = rates(LINE if size == "paper" else SAMPLE, draws=300, gain=0.0, seed=1)
+@pytest.mark.parametrize(
+    ("line", "draws"),
+    [(LINE, 300), (SAMPLE, 1000)],  # about 3.6 in 100 of the sample are called worse: 300 are few
+    ids=["paper", "sample"],
+)
+def test_equal_models_on_ten_benchmarks_with_all_their_slices(line, draws):
+    found = rates(line, draws=draws, gain=0.0, seed=1)
     assert found.promoted <= 0.05
     assert found.worse <= 0.05
 

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from PIL import Image, ImageOps
 
 from geomag.manifest import read_manifest
 from tests.line.project import Project
@@ -51,9 +52,12 @@ def test_an_edited_loss_trains_again_to_the_weights_of_a_scratch_run(copy):
 
 def test_changed_training_pictures_train_again_to_the_weights_of_a_scratch_run(copy):
     before = weights(copy)
-    pictures = sorted((copy.root / "data" / "ucm_captions").rglob("*.tif"))
-    for picture in pictures[1:]:
-        shutil.copyfile(pictures[0], picture)
+    for name in ("ucm_captions", "sydney_captions", "geopixeld"):  # read without heatmaps
+        for picture in (copy.root / "data" / name).rglob("*.*"):
+            if picture.suffix in (".tif", ".jpg", ".png"):
+                with Image.open(picture) as image:
+                    negative = ImageOps.invert(image.convert("RGB"))
+                negative.save(picture)
     copy.dvc("add", "data")
     printed = copy.dvc("repro", "--single-item", "train")
     assert "train 10/10" in printed

@@ -146,10 +146,10 @@ def test_a_covered_cache_needs_no_torch(tmp_path, cache):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from geomag.evaluate import score, score_vectors\n"
+        "from geomag.evaluate.score import run, vectors\n"
         "from geomag.cli import main\n"
         f"cache = Path({str(cache)!r})\n"
-        "found = score_vectors.text_vectors(['ship', 'dam'], score_vectors.SS_ENCODER, cache)\n"
+        "found = vectors.text_vectors(['ship', 'dam'], vectors.SS_ENCODER, cache)\n"
         "print(round(float(found.paired(['ship'], ['dam'])[0]), 4))\n"
         "assert not {'torch', 'transformers', 'pandas', 'mlflow'} & set(sys.modules)\n"
     )
