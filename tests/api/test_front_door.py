@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -43,12 +42,8 @@ def model(project):
 
 def test_importing_geomag_loads_nothing_heavy():
     code = "import geomag, sys; print('torch' in sys.modules, 'numpy' in sys.modules)"
-    begun = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    bare = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "pass"], check=True)
     assert done.stdout.split() == ["False", "False"]
-    assert (bare - begun) - (time.perf_counter() - bare) < 0.3
 
 
 def test_a_name_that_is_not_there_is_refused_as_python_does():
