@@ -14,8 +14,8 @@ def test_the_middle_layer_stands_where_14_of_32_does():
 
 
 def test_attention_matrices_show_in_the_peak():
-    # 2 layers of eager attention keep [4, 768, 768] float32 several times: 9.4 MB each. In
-    # processes of their own, as the bench has it: memory that earlier tests freed would be used unseen.
+    # 2 layers of eager attention keep [4, 768, 768] float32 several times: 9.4 MB each.
+    # In processes of their own: memory that earlier tests freed would be used again unseen.
     sizes = {"layers": 2, "width": 64, "heads": 4, "repeats": 1}
     result = bench_probe([768], ("naive_backward", "ours"), **sizes)
     peaks = {row["variant"]: row["peak_mb"] for row in result["rows"]}
