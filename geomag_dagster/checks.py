@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from geomag_dagster.metadata import arms_of
+from geomag.evaluate.score.table import arms_of
 from geomag_dagster.naming import asset_key
 from geomag_dagster.stages import Stage
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from geomag.evaluate.score.table import arms_of
 from geomag_dagster.dvc import StageResult
 from geomag_dagster.stages import Stage
 
@@ -49,20 +50,6 @@ def score_metadata(scores: dict[str, Any]) -> dict[str, Any]:
     table = dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=SCORE_SCHEMA)
     numbers = {f"{row['arm']}/{row['metric']}": row["value"] for row in rows}
     return {"scores": table, **numbers}
-
-
-def arms_of(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The scores in a file by arm, further test splits by arm and split.
-
-    The file itself is the score of the ``magcrop`` arm; ``arms`` and ``splits`` stand inside it.
-    """
-    arms = {"magcrop": scores, **scores.get("arms", {})}
-    splits = {
-        f"{arm} {split}": score
-        for arm, content in arms.items()
-        for split, score in content.get("splits", {}).items()
-    }
-    return {**arms, **splits}
 
 
 def picture(path: Path) -> dg.MetadataValue[Any]:

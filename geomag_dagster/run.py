@@ -17,12 +17,12 @@ from dagster._core.execution.api import execute_run_iterator
 
 from geomag.boundary import told
 from geomag.config import load_profile, project_root
-from geomag.evaluate.score.table import table
+from geomag.evaluate.recorded import NoRecordError, compare_line
+from geomag.evaluate.score.table import arms_of, table
 from geomag.io import read_json
 from geomag.line_profile import refuse_other_profile
 from geomag_dagster import definitions
 from geomag_dagster.home import dagster_home
-from geomag_dagster.metadata import arms_of
 from geomag_dagster.naming import benchmarks_of
 from geomag_dagster.project import prepare, report_datasets
 from geomag_dagster.stages import read_stages
@@ -95,6 +95,14 @@ def _why(event: dg.DagsterEvent) -> str:
     return str(told.description if told else event.step_failure_data.error_display_string)
 
 
+def _against_record(root: Path) -> str:
+    """How these scores stand to the committed ones, in a line; empty where none are committed."""
+    try:
+        return f"\n{compare_line(root).summary()} (geomag compare-line)\n"
+    except NoRecordError:
+        return ""
+
+
 @contextmanager
 def _own_stdout() -> Iterator[TextIO]:
     """Keep the terminal for our lines: what stages print goes to their logs and to the UI."""
@@ -127,6 +135,7 @@ def main() -> int:
             return 2
         if succeeded:
             out.writelines(f"{line}\n" for line in score_tables(root))
+            out.write(_against_record(root))
         out.write(f"\n{chosen.job}: {time.monotonic() - begun:.0f} s. Logs: work/logs/\n")
     return 0 if succeeded else 1
 

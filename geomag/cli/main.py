@@ -12,6 +12,7 @@ from geomag.cli import (
     ask,
     bench,
     compare,
+    compare_line,
     convert,
     crops,
     data,
@@ -69,6 +70,7 @@ app.command("runs", rich_help_panel=_RECORD)(runs.runs)
 app.command("promote", rich_help_panel=_RECORD)(promote.promote)
 app.command("trace", rich_help_panel=_RECORD)(trace.trace)
 app.command("verify", rich_help_panel=_RECORD)(verify.verify)
+app.command("compare-line", rich_help_panel=_RECORD)(compare_line.compare_line)
 app.command("reproduce", rich_help_panel=_RECORD)(reproduce.reproduce)
 app.add_typer(bench.app, name="bench", rich_help_panel=_MEASURE)
 app.add_typer(experiments.app, name="experiment", rich_help_panel=_MEASURE)

@@ -14,11 +14,11 @@ from dagster._core.loader import LoadingContextForTest
 
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.records import read_records
+from geomag.evaluate.score.table import arms_of
 from geomag.manifest import read_manifest
 from geomag_dagster.assets import dataset_specs, stage_assets
 from geomag_dagster.automation import dvc_lock_sensor
 from geomag_dagster.dvc import DvcResource
-from geomag_dagster.metadata import arms_of
 from geomag_dagster.naming import asset_key
 from geomag_dagster.stages import Stage, read_stages
 from tests.line.project import Project

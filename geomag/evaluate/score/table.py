@@ -3,6 +3,20 @@
 from typing import Any
 
 
+def arms_of(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The scores in a file by arm, further test splits by arm and split.
+
+    The file itself is the score of the ``magcrop`` arm; ``arms`` and ``splits`` stand inside it.
+    """
+    arms = {"magcrop": scores, **scores.get("arms", {})}
+    splits = {
+        f"{arm} {split}": score
+        for arm, content in arms.items()
+        for split, score in content.get("splits", {}).items()
+    }
+    return {**arms, **splits}
+
+
 def table(arm: str, found: dict[str, Any]) -> str:
     """One arm on one split as text: metric, value, interval, baselines, n."""
     counts, floors = found["counts"], found["baselines"]
