@@ -13,11 +13,11 @@ from pathlib import Path
 from geomag.boundary import told
 from geomag.config import project_root
 from geomag.errors import ToolError
+from geomag.serve.guard import LOOPBACK, NAMES
 from geomag.tracking import make_store, tracking_uri
 from geomag_dagster.home import dagster_home
 from geomag_dagster.supervise import die_with_parent
 
-LOOPBACK = "127.0.0.1"
 STOP = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
 
 
@@ -45,19 +45,27 @@ def serve(root: Path, *, port: int, mlflow_port: int) -> int:
 
 
 def _dagster_command(root: Path, port: int) -> list[str]:
-    dev = [sys.executable, "-m", "dagster", "dev", "--host", LOOPBACK, "--port", str(port)]
-    return [*dev, "--workspace", str(root / "workspace.yaml")]
+    pages = [sys.executable, "-m", "geomag_dagster.webserver", "--port", str(port)]
+    return [*pages, "--workspace", str(root / "workspace.yaml")]
 
 
 def _mlflow_command(root: Path, port: int) -> list[str]:
     server = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     store = ["--backend-store-uri", tracking_uri(root), "--workers", "1"]
-    return [*server, *store, "--artifacts-destination", str(root / "mlflow" / "artifacts")]
+    # its own list takes any port and every private address too, and the environment can widen it
+    hosts = ["--allowed-hosts", ",".join(f"{name}:{port}" for name in NAMES)]
+    origins = ["--cors-allowed-origins", f"http://{LOOPBACK}:{port}"]
+    folder = ["--artifacts-destination", str(root / "mlflow" / "artifacts")]
+    return [*server, *store, *hosts, *origins, *folder]
 
 
 def _start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
     # A server started with SIGINT ignored, as background shells do, would never stop its children.
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",  # whatever is exported elsewhere
+    }
     return subprocess.Popen(
         command, cwd=root, env=environment, start_new_session=True, preexec_fn=_fresh(os.getpid())
     )

@@ -1,4 +1,4 @@
-"""`dagster dev` as `make ui` starts it, and what a user does and sees there."""
+"""Dagster's pages and daemon as `make ui` starts them, and what a user does and sees there."""
 
 import os
 import signal
@@ -32,11 +32,13 @@ def dagster_dev(module: str, folder: Path) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(f"load_from: [{{python_module: {module}}}]\n")
+    command = [sys.executable, "-m", "geomag_dagster.webserver", "--port", str(port)]
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
     with (folder / "dev.log").open("wb") as log:
         server = subprocess.Popen(
-            [*command, "--module-name", module],
+            [*command, "--workspace", str(workspace)],
             cwd=folder,
             env=environment,
             stdout=log,

@@ -1,7 +1,10 @@
+import subprocess
+import sys
+
 import dagster as dg
 import pytest
 
-from geomag.versions import read_lock
+from geomag.versions import path_md5, read_lock
 from geomag_dagster.assets import code_version, stage_assets
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.project import dataset_event
@@ -82,6 +85,36 @@ def test_f34_the_report_of_refused_records_is_shown_as_the_failed_check(line):
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
         assert record.status.value == "FAILED"
         assert versions(instance, "records/aid") == {"records/aid": ""}
+
+
+def test_data_that_nobody_added_fails_the_step_by_both_versions_and_has_none_downstream(line):
+    folder = line / "data" / "aid"
+    add_data(line)
+    tracked = path_md5(folder)
+    (folder / "labels.txt").write_text("a port")
+    with dg.instance_for_test() as instance:
+        refused = materialize(line, instance)
+        assert not refused.success
+        reason = refused.failure_data_for_node("validate__aid").user_failure_data
+        assert f"read data/aid as {path_md5(folder)}, and data.dvc tracks {tracked}" in str(
+            reason.description
+        )
+        assert "Run `dvc add data` to make them a version" in str(reason.description)
+        assert {k: v.value for k, v in reason.metadata.items()} == {
+            "read": path_md5(folder),
+            "data.dvc": tracked,
+        }
+        assert set(versions(instance, *KEYS).values()) == {""}
+        # the stage is up to date by now: it is refused all the same, until the files are a version
+        assert not materialize(line, instance).success
+        add_data(line)
+        assert materialize(line, instance).success
+        assert all(versions(instance, *KEYS).values())
+
+
+def add_data(root):
+    command = [sys.executable, "-m", "dvc", "--quiet", "add", "data"]
+    subprocess.run(command, cwd=root, check=True)
 
 
 def test_a_score_is_shown_as_numbers_and_as_a_table(line):
