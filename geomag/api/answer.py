@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomag.ask.notes import plain_text
 from geomag.errors import GeoMagError
 from geomag.geometry import BoolMask, PixelBox, encode_mask
+from geomag.inference.output import PipelineOutput
+from geomag.inference.prompt import Prompt
 from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
 from geomag.manifest import publish
@@ -25,44 +28,99 @@ _OPACITY = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Words and masks about one picture, and how they came about."""
+    """Words and masks about one picture, the picture, and how they came about."""
 
-    text: str
-    """The words without the model's own tokens; empty where it only drew."""
-    raw_text: str
-    """The words with ``[SEG]`` for each mask and ``<p>`` around phrases."""
-    masks: tuple[BoolMask, ...] = ()
-    """``[H, W]`` each, in order of the words."""
-    phrases: tuple[str, ...] = ()
-    """What each mask is of."""
-    mask_scores: tuple[float, ...] = ()
-    """Mean foreground probability inside each mask, in [0, 1]."""
-    confidence: float
-    """Mean of the masks' scores, or of words alone the geometric mean probability of a token."""
-    prompt: str
-    """What the model was asked, in the wording of its training."""
-    task: str | None
-    """Task of the prompt; None where it was not clear and the words were asked as they were."""
-    task_confidence: float
-    """Probability that the classifier gives, in [0, 1]."""
-    granularity: str
-    """image, region or pixel; ``none`` where the picture was left as it is."""
-    granularity_confidence: float
-    """Probability that the classifier gives, in [0, 1]."""
-    windows: tuple[PixelBox, ...] = ()
-    """C_1, or C_1 and C_2, in pixels; empty where the answer is about the whole picture."""
-    heatmap: NDArray[np.float32] | None = None
-    """``[gh, gw]`` over the picture (Eq 4); None where nothing was probed."""
-    visual_tokens: int
-    """Visual tokens that the answer was read from."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by phase."""
-    notes: tuple[str, ...] = ()
-    """What a reader should know before trusting it."""
+    output: PipelineOutput = field(repr=False)
+    """Output of the pipeline, which the properties below are read from."""
+    asked: Prompt
+    """The prompt with its task."""
     image: RgbImage = field(repr=False)
     """The picture that was asked about, ``uint8 [H, W, 3]``."""
     grid: "Grid | None" = field(default=None, repr=False)
     """Place of the picture on the ground; None for a plain picture."""
+    model: str = ""
+    """Digests of the parts that answered."""
+
+    @property
+    def text(self) -> str:
+        """The words without the model's own tokens; empty where it only drew."""
+        return plain_text(self.output.text)
+
+    @property
+    def raw_text(self) -> str:
+        """The words with ``[SEG]`` for each mask and ``<p>`` around phrases."""
+        return self.output.text
+
+    @property
+    def masks(self) -> tuple[BoolMask, ...]:
+        """``[H, W]`` each, in order of the words."""
+        return tuple(mask.pixels for mask in self.output.masks)
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What each mask is of."""
+        return tuple(mask.phrase for mask in self.output.masks)
+
+    @property
+    def mask_scores(self) -> tuple[float, ...]:
+        """Mean foreground probability inside each mask, in [0, 1]."""
+        return tuple(mask.score for mask in self.output.masks)
+
+    @property
+    def confidence(self) -> float:
+        """Mean of the masks' scores; of words alone the geometric mean probability of a token."""
+        scores = self.mask_scores
+        return sum(scores) / len(scores) if scores else self.output.text_confidence
+
+    @property
+    def prompt(self) -> str:
+        """What the model was asked, in the wording of its training."""
+        return self.asked.text
+
+    @property
+    def task(self) -> str | None:
+        """Task of the prompt; None where it was not clear, and the words were asked as they are."""
+        return self.asked.task and self.asked.task.value
+
+    @property
+    def task_confidence(self) -> float:
+        """Probability that the classifier gives, in [0, 1]."""
+        return self.asked.task_confidence
+
+    @property
+    def granularity(self) -> str:
+        """image, region or pixel; ``none`` where the picture was left as it is."""
+        return self.output.granularity
+
+    @property
+    def granularity_confidence(self) -> float:
+        """Probability that the classifier gives, in [0, 1]."""
+        return self.output.granularity_confidence
+
+    @property
+    def windows(self) -> tuple[PixelBox, ...]:
+        """C_1, or C_1 and C_2, in pixels; empty where the answer is about the whole picture."""
+        return self.output.crop_boxes
+
+    @property
+    def heatmap(self) -> NDArray[np.float32] | None:
+        """``[gh, gw]`` over the picture (Eq 4); None where nothing was probed."""
+        return self.output.heat
+
+    @property
+    def visual_tokens(self) -> int:
+        """Visual tokens that the answer was read from."""
+        return self.output.visual_tokens
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by phase."""
+        return self.output.seconds or {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before trusting it."""
+        return self.asked.notes
 
     def plot(self) -> "Image":
         """The picture with its masks in colours and its windows as frames, as a PIL image."""
@@ -79,42 +137,36 @@ class Answer:
             draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=(255, 210, 0))
         return picture
 
-    def to_geodataframe(self) -> Any:
-        """Table of geopandas, one row an object of a mask: phrase, score, area in pixels, polygon.
-
-        The polygons are in the picture's CRS, or in pixels where it has none.
+    def plot_heatmap(self) -> "Image":
+        """The picture under the map that its window was chosen by (Eq 4), as a PIL image.
 
         Raises:
-            GeoMagError: If geopandas is not installed.
+            GeoMagError: If nothing was probed.
         """
-        try:
-            import geopandas
-        except ImportError as missing:
-            raise GeoMagError(
-                "geopandas", "not installed", remedy="pip install geopandas"
-            ) from missing
-        from shapely.geometry import shape
+        from PIL import Image
 
-        rows = [
-            {"phrase": phrase, "score": score, "area_px": area, "geometry": shape(polygon)}
-            for phrase, score, area, polygon in self._objects()
-        ]
-        crs = self.grid.crs if self.grid else None
-        columns = ["phrase", "score", "area_px", "geometry"]
-        return geopandas.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=crs)
+        from geomag.ask.drawing import with_heat
 
-    def _objects(self) -> list[tuple[str, float, int, dict[str, Any]]]:
-        """Phrase, score, pixels and GeoJSON polygon of each four-connected piece."""
+        if self.heatmap is None:
+            raise GeoMagError("heatmap", "nothing was probed for this answer", "a MagCrop answer")
+        return Image.fromarray(with_heat(self.image, self.heatmap))
+
+    def to_geodataframe(self) -> Any:
+        """A `geopandas.GeoDataFrame`, one row an object of a mask, as ``objects.gpkg`` has it.
+
+        Columns are those of `geomag.ask.vectors.COLUMNS`; polygons are in the picture's CRS, or in
+        pixels where it has none. Every piece of a mask is an object, however small.
+        """
         from affine import Affine
-        from rasterio.features import shapes
 
-        transform = self.grid.transform if self.grid else Affine.identity()
-        found = []
-        for mask, phrase, score in zip(self.masks, self.phrases, self.mask_scores, strict=True):
-            pieces = shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
-            for polygon, _ in pieces:
-                found.append((phrase, score, _pixels(polygon, transform), polygon))
-        return found
+        from geomag.ask.objects import objects_of_masks
+        from geomag.ask.scene import Grid
+        from geomag.ask.vectors import ObjectTable
+
+        height, width = self.image.shape[:2]
+        grid = self.grid or Grid(width, height, Affine.identity(), None)
+        objects = objects_of_masks(self.output.masks, grid)
+        return ObjectTable(objects, self.prompt, self.model, grid).frame()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the picture, for JSON: masks run-length coded, the heatmap as lists."""
@@ -128,15 +180,14 @@ class Answer:
             "granularity_confidence": round(self.granularity_confidence, 4),
             "confidence": round(self.confidence, 4),
             "masks": [
-                {"phrase": phrase, "score": round(score, 4), **encode_mask(mask)}
-                for mask, phrase, score in zip(
-                    self.masks, self.phrases, self.mask_scores, strict=True
-                )
+                {"phrase": mask.phrase, "score": round(mask.score, 4), **encode_mask(mask.pixels)}
+                for mask in self.output.masks
             ],
             "windows": [list(box.as_ints()) for box in self.windows],
             "heatmap": None if self.heatmap is None else self.heatmap.tolist(),
             "visual_tokens": self.visual_tokens,
             "seconds": {phase: round(spent, 4) for phase, spent in self.seconds.items()},
+            "model": self.model,
             "notes": list(self.notes),
         }
 
@@ -178,14 +229,3 @@ class Answer:
             profile = {"driver": "GTiff", "compress": "DEFLATE", **shape, **place}
             with rasterio.open(path, "w", **profile) as out:
                 out.write(values, 1)
-
-
-def _pixels(polygon: dict[str, Any], transform: Any) -> int:
-    """Pixels of a polygon along pixel borders: its area over that of one pixel."""
-    area = 0.0
-    for index, ring in enumerate(polygon["coordinates"]):
-        x, y = np.asarray(ring, dtype=np.float64).T
-        x, y = x - x[0], y - y[0]
-        own = abs(float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2
-        area += own if index == 0 else -own
-    return round(area / abs(float(transform.determinant)))

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from geomag.api.answer import Answer
-from geomag.api.picture import Picture, read_picture
-from geomag.ask.notes import plain_text
+from geomag.api.picture import read_picture
+from geomag.ask.notes import parts_line
 from geomag.config import Profile, load_profile, override, profile_text, project_root
 from geomag.errors import GeoMagError, WeightsError
-from geomag.inference.answer import Arm
+from geomag.inference.output import Arm
 from geomag.inference.pipeline import PARTS, Pipeline
 from geomag.inference.prompt import read_prompt
-from geomag.inference.question import Outcome, Question
+from geomag.inference.question import Question
 from geomag.io import read_json, write_json
 from geomag.manifest import publish, read_manifest, resolve_path, write_manifest
 from geomag.model.assemble import load_prompt_classifier, trained_as
@@ -62,6 +62,7 @@ class GeoMag(GeoMagNetwork):
         model.pipeline = Pipeline(
             model,
             load_prompt_classifier(models, profile),
+            profile,
             versions={part: str(read_manifest(models / part)["digest"]) for part in PARTS},
         )
         return model
@@ -86,32 +87,12 @@ class GeoMag(GeoMagNetwork):
         picture = read_picture(image, bands)
         arm: Arm = "magcrop" if magcrop else "plain"
         (outcome,) = self.pipeline.run([Question(picture.pixels, asked)], arm=arm)
-        return self._answer(outcome, picture)
-
-    def _answer(self, outcome: Outcome, picture: Picture) -> Answer:
-        reply = self.pipeline.reply(outcome)
-        prompt, heat = outcome.prepared.question.prompt, outcome.prepared.heat
-        scores = tuple(mask.score for mask in reply.masks)
-        words = plain_text(reply.text)
         return Answer(
-            text=words if any(map(str.isalnum, words)) else "",
-            raw_text=reply.text,
-            masks=tuple(mask.pixels for mask in reply.masks),
-            phrases=tuple(mask.phrase for mask in reply.masks),
-            mask_scores=scores,
-            confidence=sum(scores) / len(scores) if scores else outcome.answer.text_score,
-            prompt=prompt.text,
-            task=prompt.task and prompt.task.value,
-            task_confidence=prompt.task_confidence,
-            granularity=reply.granularity,
-            granularity_confidence=reply.confidence,
-            windows=reply.crop_boxes,
-            heatmap=None if heat is None else heat.first,
-            visual_tokens=reply.visual_tokens,
-            seconds=reply.seconds or {},
-            notes=prompt.notes,
+            output=self.pipeline.output(outcome),
+            asked=outcome.prepared.question.prompt,
             image=picture.pixels,
             grid=picture.grid,
+            model=parts_line(self.pipeline.versions),
         )
 
     def save_pretrained(self, folder: str | Path, *, base_model: str | None = None) -> None:
@@ -136,7 +117,7 @@ class GeoMag(GeoMagNetwork):
             for part in PARTS:
                 shutil.copytree(self.folder / part, fresh / part)
             self._complete_adapter(fresh / "adapter", base_model or str(self._base_folder()))
-            (fresh / PROFILE).write_text(profile_text(self.profile), encoding="utf-8")
+            (fresh / PROFILE).write_text(profile_text(self.pipeline.profile), encoding="utf-8")
 
     def push_to_hub(
         self, repo_id: str, *, base_model: str, private: bool = True, token: str | None = None
@@ -162,7 +143,7 @@ class GeoMag(GeoMagNetwork):
     def _base_folder(self) -> Path:
         """Folder of the language model itself, which the adapter is applied to."""
         own = self.folder / "base" / "vlm"
-        return (own if own.is_dir() else resolve_path(self.profile.vlm.path)).resolve()
+        return (own if own.is_dir() else resolve_path(self.pipeline.profile.vlm.path)).resolve()
 
     def _complete_adapter(self, adapter: Path, base_model: str) -> None:
         facts = read_manifest(adapter)

@@ -20,7 +20,7 @@ from geomag.ask.tile_job import Tile, TiledAnswers, TileJournal, ask_tiles
 from geomag.ask.tiling import scene_windows
 from geomag.errors import GeoMagError
 from geomag.geometry import PixelBox
-from geomag.inference.answer import Arm, Reply
+from geomag.inference.output import Arm, PipelineOutput
 from geomag.inference.prompt import Prompt, read_prompt
 from geomag.io import write_json
 from geomag.magcrop.compose import RgbImage
@@ -37,7 +37,7 @@ class Answering(Protocol):
         """The prompt in the wording of training, cut to the model's room."""
         ...
 
-    def ask(self, image: RgbImage, prompt: Prompt, *, arm: Arm = "magcrop") -> Reply:
+    def ask(self, image: RgbImage, prompt: Prompt, *, arm: Arm = "magcrop") -> PipelineOutput:
         """Answer about one picture."""
         ...
 
@@ -166,14 +166,14 @@ def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
         states[tile.state] += 1
         if tile.failure:
             failed.append({"box": list(tile.box.as_ints()), "reason": tile.failure})
-        if (reply := tile.reply) is None:
+        if (output := tile.output) is None:
             continue
-        texts[plain_text(reply.text)] += 1
-        seconds.update(reply.seconds or {})
-        tokens += reply.visual_tokens
-        cut_short += reply.n_incomplete
-        granularity, confidence = reply.granularity, reply.confidence
-        looks.append(_look(tile, reply))
+        texts[plain_text(output.text)] += 1
+        seconds.update(output.seconds or {})
+        tokens += output.visual_tokens
+        cut_short += output.n_incomplete
+        granularity, confidence = output.granularity, output.granularity_confidence
+        looks.append(_look(tile, output))
     rule, ranked = scene_rule(prompt), dict(texts.most_common())
     text, how = scene_text(rule, ranked)
     return {
@@ -192,10 +192,10 @@ def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _look(tile: Tile, reply: Reply) -> dict[str, Any]:
+def _look(tile: Tile, output: PipelineOutput) -> dict[str, Any]:
     return {
         "window": list(tile.box.as_ints()),
-        "said": reply.text,
-        "crop_boxes": [list(box.as_ints()) for box in reply.crop_boxes],
-        "granularity_confidence": round(reply.confidence, 4),
+        "said": output.text,
+        "crop_boxes": [list(box.as_ints()) for box in output.crop_boxes],
+        "granularity_confidence": round(output.granularity_confidence, 4),
     }

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from geomag.ask.answer_pictures import HEATMAP, OVERLAY, write_heatmap, write_overlay
-from geomag.ask.geojson import write_geojson
-from geomag.ask.geopackage import write_geopackage
-from geomag.ask.geoparquet import write_geoparquet
 from geomag.ask.mask_file import Layer, Layers, Painting, painted, write_mask
 from geomag.ask.mask_table import SUFFIX
+from geomag.ask.notes import parts_line
 from geomag.ask.objects import MapObject, find_objects, remove_specks
-from geomag.ask.objects_file import ObjectTable
 from geomag.ask.options import AskOptions, Format
 from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
+from geomag.ask.vectors import ObjectTable, write_geojson, write_geopackage, write_geoparquet
 
 ANSWER, MASK = "answer.json", "mask.tif"
 _WRITERS: Mapping[Format, tuple[str, Callable[[Path, ObjectTable], None]]] = {
@@ -56,7 +54,7 @@ class AnswerFiles:
         layers, options = Layers(self.tiles), self.options
         if not layers:
             return {"files": self._write_pictures(answer, None, ())}
-        model = " ".join(f"{part}:{digest}" for part, digest in answer["model"].items())
+        model = parts_line(answer["model"])
         prompt, grid = answer["prompt"]["asked"], self.scene.grid
         with painted(self.scene, self.tiles, layers, self.folder) as painting:
             objects, drawn = objects_of(painting, layers, grid, options)
@@ -68,7 +66,7 @@ class AnswerFiles:
         return {**drawn, "files": files}
 
     def _write_objects(self, table: ObjectTable) -> list[str]:
-        usual: Sequence[Format] = ("gpkg",) if table.crs is None else ("gpkg", "geojson")
+        usual: Sequence[Format] = ("gpkg",) if table.grid.crs is None else ("gpkg", "geojson")
         files = []
         for name in self.options.formats or usual:
             file, write = _WRITERS[name]

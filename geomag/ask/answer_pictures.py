@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from rasterio.enums import Resampling
+from shapely.affinity import affine_transform
 
 from geomag.ask.drawing import Colour, LegendRow, save_png, shown_size, with_heat, with_legend
 from geomag.ask.mask_file import NODATA, Painting
@@ -105,14 +106,14 @@ def attention(
     canvas = np.zeros((height, width), dtype=np.float32)
     is_known = False
     for tile in tiles:
-        if tile.reply is None or tile.reply.heat is None:
+        if tile.output is None or tile.output.heat is None:
             continue
         is_known = True
         x0, y0, x1, y1 = (
             round(value * size[axis % 2] / (scene.grid.width, scene.grid.height)[axis % 2])
             for axis, value in enumerate(tile.box.as_ints())
         )
-        grid = Image.fromarray(tile.reply.heat.astype(np.float32), mode="F")
+        grid = Image.fromarray(tile.output.heat.astype(np.float32), mode="F")
         part = np.asarray(grid.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC)).clip(min=0)
         canvas[y0:y1, x0:x1] = np.maximum(canvas[y0:y1, x0:x1], part)
     return canvas if is_known else None
@@ -160,10 +161,9 @@ def _outlined(image: RgbImage, objects: Sequence[MapObject], scene: Scene) -> Rg
     scale, back = image.shape[1] / scene.grid.width, ~scene.grid.transform
     a, b, c, d, e, f = list(back)[:6]
     for one in objects[:_MOST_OUTLINES]:
-        for ring in one.rings:
-            x, y = ring.T
-            points = np.column_stack([a * x + b * y + c, d * x + e * y + f]) * scale
-            draw.line([tuple(point) for point in points.tolist()], fill=colour(one.mask), width=2)
+        shown = affine_transform(one.polygon, [scale * v for v in (a, b, d, e, c, f)])
+        for ring in (shown.exterior, *shown.interiors):
+            draw.line(list(ring.coords), fill=colour(one.mask), width=2)
     return np.asarray(picture)
 
 

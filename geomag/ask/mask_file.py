@@ -21,7 +21,7 @@ from geomag.ask.mask_table import colours, write_table
 from geomag.ask.scene import Grid, Scene
 from geomag.ask.tile_job import Tile
 from geomag.errors import GeoMagError
-from geomag.inference.answer import DrawnMask
+from geomag.inference.output import DrawnMask
 from geomag.io import atomic_path
 
 NODATA = 255
@@ -73,7 +73,7 @@ class Layers:
 def _keys(tile: Tile) -> Iterator[tuple[str, int]]:
     """Phrase and rank among the masks of that phrase, for each mask of a window."""
     seen: dict[str, int] = {}
-    for mask in tile.reply.masks if tile.reply else ():
+    for mask in tile.output.masks if tile.output else ():
         nth = seen.get(mask.phrase, 0)
         seen[mask.phrase] = nth + 1
         yield mask.phrase, nth
@@ -133,7 +133,7 @@ def _working_raster(path: Path | None, grid: Grid, nodata: int, stack: ExitStack
 
 
 def _paint(painting: Painting, scene: Scene, tile: Tile, numbers: list[int]) -> None:
-    if tile.reply is None:
+    if tile.output is None:
         return
     x0, y0, x1, y1 = tile.box.as_ints()
     window = Window(x0, y0, x1 - x0, y1 - y0)
@@ -142,17 +142,17 @@ def _paint(painting: Painting, scene: Scene, tile: Tile, numbers: list[int]) -> 
     # a block never written reads as nodata, so what is 255 here has not been seen by any window
     seen = np.ones_like(values, dtype=bool) if scene.is_all_valid else scene.read(tile.box)[1]
     values[seen & (values == NODATA)] = 0
-    for number, mask in zip(numbers, tile.reply.masks, strict=True):
+    for number, mask in zip(numbers, tile.output.masks, strict=True):
         values[mask.pixels & (values == 0)] = number
         own = mask.pixels & (values == number)
-        chance[own] = np.maximum(chance, _chance(mask))[own]
+        chance[own] = np.maximum(chance, mask_probability(mask))[own]
     painting.mask.write(values, 1, window=window)
     if chance.any():
         painting.probability.write(chance, 1, window=window)
 
 
-def _chance(mask: DrawnMask) -> NDArray[np.uint8]:
-    """Probability of each pixel; the mask's own score where no more is known."""
+def mask_probability(mask: DrawnMask) -> NDArray[np.uint8]:
+    """Probability of each pixel in 255ths; the mask's own score where no more is known."""
     if mask.probability is not None:
         return mask.probability
     return np.full(mask.pixels.shape, round(mask.score * 255), dtype=np.uint8)

@@ -1,6 +1,7 @@
 """What a reader of an answer should know before trusting it, in sentences."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from geomag.ask.scene import Grid
@@ -19,6 +20,15 @@ def plain_text(text: str) -> str:
     words = " ".join(_MARKS.sub(" ", text).split())
     closed = re.sub(r"\s+([.,;:?!])", r"\1", words)
     return closed if any(letter.isalnum() for letter in closed) else ""
+
+
+def parts_line(model: Mapping[str, str]) -> str:
+    """The parts of a model with their digests, in one line.
+
+    >>> parts_line({"base": "b1", "decoder": "d1"})
+    'base:b1 decoder:d1'
+    """
+    return " ".join(f"{part}:{digest}" for part, digest in model.items())
 
 
 def counted(number: int, thing: str) -> str:

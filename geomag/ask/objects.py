@@ -5,20 +5,26 @@ smaller than an object can be is noise: such pieces are removed from the mask, s
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import rasterio
+import rasterio.warp
+import shapely
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.features import rasterize, shapes
-from rasterio.warp import transform
 from rasterio.windows import Window
+from shapely import Polygon
+from shapely.affinity import affine_transform
+from shapely.geometry import shape
 
-from geomag.ask.mask_file import NODATA, Layer, Painting
-from geomag.ask.rings import Ring, oriented, polygon_area, simplified
+from geomag.ask.mask_file import NODATA, Layer, Painting, mask_probability
 from geomag.ask.scene import Grid
 from geomag.geometry import BoolMask
+from geomag.inference.output import DrawnMask
 
 MIN_AREA_PX = 8
 """Pixels below which a piece or a hole is noise, unless the caller says otherwise."""
@@ -26,6 +32,7 @@ _CYLINDRICAL, _NORTH, _SOUTH = "EPSG:6933", "EPSG:6931", "EPSG:6932"
 """Equal-area grids in metres: for latitudes as rows, and about the poles."""
 _STRIP_PX = 1024
 """Rows of an object that are in memory at once."""
+_Read = Callable[[Window], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +49,17 @@ class MapObject:
     area_px: int
     area_m2: float | None
     """Area on the ground in square metres; None where the CRS has no ground."""
-    rings: tuple[Ring, ...]
-    """Exterior first, counterclockwise; holes clockwise. In the scene's CRS or units of its
-    transform, else pixels."""
+    polygon: Polygon
+    """Exterior counterclockwise, holes clockwise. In the scene's CRS or units of its transform,
+    else pixels."""
 
 
 def remove_specks(painting: Painting, min_area_px: int) -> int:
     """Paint over the pieces of fewer pixels than ``min_area_px``; returns how many there were."""
     removed = 0
-    for rings, _ in _pieces(painting) if min_area_px > 1 else ():
-        if polygon_area(rings) < min_area_px:
-            for window, inside in _strips(rings):
+    for polygon, _ in _pieces(painting) if min_area_px > 1 else ():
+        if polygon.area < min_area_px:
+            for window, inside in _strips(polygon):
                 for raster in (painting.mask, painting.probability):
                     values = raster.read(1, window=window)
                     values[inside] = 0
@@ -83,68 +90,101 @@ def find_objects(
             corners; areas are those before.
     """
     known = {layer.number: layer for layer in layers}
-    for number, (rings, value) in enumerate(_pieces(painting), start=1):
-        layer = known[value]
-        kept = [rings[0]]
-        for hole in rings[1:]:
-            is_filled = polygon_area([hole]) < min_area_px and _fill(painting, hole, value)
-            kept += [] if is_filled else [hole]
-        area_px = round(polygon_area(kept))
-        placed = _placed(kept, grid)
-        yield MapObject(
-            number=number,
-            mask=layer.number,
-            phrase=layer.phrase,
-            score=_score(painting, kept),
-            area_px=area_px,
-            area_m2=area_m2(area_px, placed, grid),
-            rings=tuple(_placed(simplified(kept, simplify_px), grid) if simplify_px else placed),
+    for number, (polygon, value) in enumerate(_pieces(painting), start=1):
+        holes = [
+            hole
+            for hole in polygon.interiors
+            if not (Polygon(hole).area < min_area_px and _fill(painting, Polygon(hole), value))
+        ]
+        kept = Polygon(polygon.exterior, holes)
+        yield _map_object(
+            number,
+            known[value],
+            kept,
+            grid,
+            score=_score(lambda window: painting.probability.read(1, window=window), kept),
+            simplify_px=simplify_px,
         )
 
 
-def _pieces(painting: Painting) -> Iterator[tuple[list[Ring], int]]:
-    """Rings ``[n, 2]`` of columns and rows, and value, of every connected piece of every layer."""
+def objects_of_masks(masks: Sequence[DrawnMask], grid: Grid) -> list[MapObject]:
+    """Polygons of masks in memory as `find_objects` makes them; nothing is removed or filled.
+
+    Args:
+        masks: ``[H, W]`` each; they may overlap.
+        grid: Of H rows and W columns.
+    """
+    found: list[MapObject] = []
+    for value, mask in enumerate(masks, start=1):
+        chance, layer = mask_probability(mask), Layer(value, mask.phrase)
+        for polygon, _ in _polygons(mask.pixels.astype(np.uint8)):
+            score = _score(lambda window, own=chance: own[window.toslices()], polygon)  # type: ignore[misc]
+            found.append(_map_object(len(found) + 1, layer, polygon, grid, score=score))
+    return found
+
+
+def _map_object(
+    number: int,
+    layer: Layer,
+    polygon: Polygon,
+    grid: Grid,
+    *,
+    score: float,
+    simplify_px: float = 0.0,
+) -> MapObject:
+    """One object from its polygon in pixels."""
+    area_px, placed = round(polygon.area), _placed(polygon, grid)
+    area = area_m2(area_px, placed, grid)
+    if simplify_px:  # after Douglas and Peucker (1973); rings neither cross nor vanish
+        placed = _placed(polygon.simplify(simplify_px, preserve_topology=True), grid)
+    return MapObject(number, layer.number, layer.phrase, score, area_px, area, placed)
+
+
+def _pieces(painting: Painting) -> Iterator[tuple[Polygon, int]]:
+    """Polygon in columns and rows, and value, of every connected piece of every layer."""
+    return _polygons(rasterio.band(painting.mask, 1))
+
+
+def _polygons(source: Any) -> Iterator[tuple[Polygon, int]]:
     # all polygons are made before the first is given, so that the raster may be painted meanwhile
-    for geometry, value in shapes(rasterio.band(painting.mask, 1), connectivity=4):
+    for geometry, value in shapes(source, connectivity=4):
         if value not in (0, NODATA):
-            rings = [np.asarray(ring, dtype=np.float64) for ring in geometry["coordinates"]]
-            yield rings, int(value)
+            yield shape(geometry), int(value)
 
 
-def _strips(rings: Sequence[Ring]) -> Iterator[tuple[Window, BoolMask]]:
-    """Windows that cover a polygon, and which of their pixels lie inside."""
-    (x0, y0), (x1, y1) = rings[0].min(axis=0).astype(int), rings[0].max(axis=0).astype(int)
-    polygon = {"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]}
+def _strips(polygon: Polygon) -> Iterator[tuple[Window, BoolMask]]:
+    """Windows that cover a polygon in pixels, and which of their pixels lie inside."""
+    x0, y0, x1, y1 = map(int, polygon.bounds)
     for top in range(y0, y1, _STRIP_PX):
-        shape = min(_STRIP_PX, y1 - top), x1 - x0
+        size = min(_STRIP_PX, y1 - top), x1 - x0
         place = rasterio.Affine.translation(x0, top)
-        inside = rasterize([polygon], out_shape=shape, transform=place, dtype="uint8")
-        yield Window(x0, top, shape[1], shape[0]), inside.astype(bool)
+        inside = rasterize([polygon], out_shape=size, transform=place, dtype="uint8")
+        yield Window(x0, top, size[1], size[0]), inside.astype(bool)
 
 
-def _fill(painting: Painting, hole: Ring, value: int) -> bool:
+def _fill(painting: Painting, hole: Polygon, value: int) -> bool:
     """Paint a hole with a layer; False where some of it was not seen."""
-    for window, inside in _strips([hole]):
+    for window, inside in _strips(hole):
         if (painting.mask.read(1, window=window)[inside] == NODATA).any():
             return False
-    for window, inside in _strips([hole]):
+    for window, inside in _strips(hole):
         values = painting.mask.read(1, window=window)
         values[inside] = value
         painting.mask.write(values, 1, window=window)
     return True
 
 
-def _score(painting: Painting, rings: Sequence[Ring]) -> float:
+def _score(read: _Read, polygon: Polygon) -> float:
     """Mean probability of the pixels that the model itself gave to the object."""
     total, count = 0, 0
-    for window, inside in _strips(rings):
-        chance = painting.probability.read(1, window=window)[inside]
+    for window, inside in _strips(polygon):
+        chance = read(window)[inside]
         total += int(chance.sum(dtype=np.int64))
         count += int(np.count_nonzero(chance))
     return total / (255 * count) if count else 0.0
 
 
-def area_m2(area_px: int, rings: Sequence[Ring], grid: Grid) -> float | None:
+def area_m2(area_px: int, polygon: Polygon, grid: Grid) -> float | None:
     """Ground area, in square metres.
 
     Projected CRSs count on their own plane in their own unit. Degrees, Mercator and polar
@@ -158,13 +198,14 @@ def area_m2(area_px: int, rings: Sequence[Ring], grid: Grid) -> float | None:
             return None
         unit = float(grid.crs.linear_units_factor[1])
         return area_px * abs(grid.transform.determinant) * unit**2
-    moved = []
     # longitude may pass 180: area does not depend on it, so the polygon is moved to the middle
-    shift = float(rings[0][:, 0].mean()) if equal == _CYLINDRICAL else 0.0
-    for ring in rings:
-        xs, ys = transform(grid.crs, equal, (ring[:, 0] - shift).tolist(), ring[:, 1].tolist())
-        moved.append(np.column_stack([xs, ys]))
-    area = polygon_area(moved)
+    shift = polygon.centroid.x if equal == _CYLINDRICAL else 0.0
+
+    def on_equal_area(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[Any, Any]:
+        xs, ys = rasterio.warp.transform(grid.crs, equal, x - shift, y)
+        return np.asarray(xs), np.asarray(ys)
+
+    area = float(shapely.transform(polygon, on_equal_area, interleaved=False).area)
     return area if math.isfinite(area) else None
 
 
@@ -176,17 +217,12 @@ def _equal_area_grid(crs: CRS) -> str | None:
     if "Pseudo Mercator" in method or method.startswith("Mercator"):
         return _CYLINDRICAL
     if method.startswith("Polar Stereographic"):
-        x, y = transform("EPSG:4326", crs, [0.0], [89.0])
+        x, y = rasterio.warp.transform("EPSG:4326", crs, [0.0], [89.0])
         return _NORTH if math.hypot(x[0], y[0]) < 1e7 else _SOUTH
     return None
 
 
-def _placed(rings: Sequence[Ring], grid: Grid) -> list[Ring]:
-    """Rings of pixels where the grid puts them, oriented."""
-    return [oriented(_place(ring, grid), is_hole=i > 0) for i, ring in enumerate(rings)]
-
-
-def _place(ring: Ring, grid: Grid) -> Ring:
+def _placed(polygon: Polygon, grid: Grid) -> Polygon:
+    """A polygon of pixels where the grid puts it, oriented."""
     a, b, c, d, e, f = list(grid.transform)[:6]
-    x, y = ring.T
-    return np.column_stack([a * x + b * y + c, d * x + e * y + f])
+    return shapely.orient_polygons(affine_transform(polygon, (a, b, d, e, c, f)))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from geomag.ask.objects import MIN_AREA_PX
 from geomag.errors import GeoMagError
-from geomag.inference.answer import Arm
+from geomag.inference.output import Arm
 
 Format = Literal["gpkg", "geojson", "geoparquet"]
 """Formats of the file of objects."""

@@ -15,13 +15,15 @@ from typing import Any
 from geomag.ask.scene import Scene
 from geomag.errors import ResumeError
 from geomag.geometry import PixelBox
-from geomag.inference.answer import Reply
+from geomag.inference.output import PipelineOutput
 from geomag.io import read_json, write_json
 from geomag.magcrop.compose import RgbImage
 
-Answerer = Callable[[RgbImage], Reply]
+Answerer = Callable[[RgbImage], PipelineOutput]
 FOLDER = "windows"
 _IDENTITY = "job.json"
+_VERSION = 2
+"""Version of a window's file; a journal of another one is not gone on with."""
 _OURS = re.compile(r"\.?(job|\d{6,})\.json(\.|$)")
 """What the journal writes, and what a killed run may leave of it."""
 
@@ -32,8 +34,8 @@ class Tile:
 
     number: int
     box: PixelBox
-    reply: Reply | None = None
-    """Answer of the model; None where nothing was asked or the call failed."""
+    output: PipelineOutput | None = None
+    """What the model said and drew; None where nothing was asked or the call failed."""
     failure: str = ""
     """Why the call failed."""
 
@@ -42,7 +44,7 @@ class Tile:
         """answered, failed, or without data."""
         if self.failure:
             return "failed"
-        return "no data" if self.reply is None else "answered"
+        return "no data" if self.output is None else "answered"
 
 
 class TileJournal:
@@ -55,7 +57,7 @@ class TileJournal:
             ResumeError: If that one asked something else, or another model.
         """
         self.folder = private / FOLDER
-        identity = json.loads(json.dumps(identity))
+        identity = json.loads(json.dumps({"journal": _VERSION, **identity}))
         stored = self.folder / _IDENTITY
         if not resume:
             self.remove()
@@ -79,14 +81,14 @@ class TileJournal:
 
     def write(self, tile: Tile) -> None:
         """Keep what became of a window."""
-        row = {"failure": tile.failure, "reply": tile.reply and tile.reply.to_row()}
+        row = {"failure": tile.failure, "output": tile.output and tile.output.to_row()}
         write_json(self._path(tile.number), row)
 
     def read(self, number: int, box: PixelBox) -> Tile:
         """One window as it was written."""
         row = read_json(self._path(number))
-        reply = None if row["reply"] is None else Reply.from_row(row["reply"])
-        return Tile(number, box, reply, row["failure"])
+        output = None if row["output"] is None else PipelineOutput.from_row(row["output"])
+        return Tile(number, box, output, row["failure"])
 
     def remove(self) -> None:
         """Drop the journal: the files that are named as its own, and the folder if that was all."""
@@ -169,10 +171,10 @@ def _ask_one(scene: Scene, number: int, box: PixelBox, answer: Answerer) -> Tile
         if not valid.any():
             return Tile(number, box)
         read = time.perf_counter() - begun
-        reply = answer(image)
+        output = answer(image)
     # torch says out of memory and every kernel's refusal by RuntimeError; the rest is ours to mend
     except (RuntimeError, MemoryError) as failed:
         return Tile(number, box, failure=" ".join(str(failed).split()) or type(failed).__name__)
-    seconds = {"read": read, **(reply.seconds or {})}
-    boxes = tuple(b.shifted(box.x0, box.y0) for b in reply.crop_boxes)
-    return Tile(number, box, replace(reply, crop_boxes=boxes, seconds=seconds))
+    seconds = {"read": read, **(output.seconds or {})}
+    boxes = tuple(b.shifted(box.x0, box.y0) for b in output.crop_boxes)
+    return Tile(number, box, replace(output, crop_boxes=boxes, seconds=seconds))

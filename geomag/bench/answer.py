@@ -98,7 +98,7 @@ def case(way: Way, level: Granularity, *, side_px: int, patch_px: int) -> Case:
 
 def phases(model: GeoMag, case: Case) -> dict[str, Callable[[], Any]]:
     """What each phase of one answer runs, on the model's device."""
-    length = case.n_tokens(model.profile.vlm.patch_px) + TEXT_TOKENS
+    length = case.n_tokens(model.vlm.patch_px) + TEXT_TOKENS
     return {
         "probe": lambda: [_probe(model, case.probe_px) for _ in range(case.n_probes)],
         "select": lambda: _select(model, case),
@@ -125,7 +125,7 @@ def _encode(model: GeoMag, view: ImageView) -> Tensor:
 def _probe(model: GeoMag, side_px: int) -> Tensor:
     """Eq 4 over the whole of an image, with the base's weights."""
     seen = ImageView(None, side_px)
-    n_image = seen.n_tokens(model.profile.vlm.patch_px)
+    n_image = seen.n_tokens(model.vlm.patch_px)
     embeds = _embeds(model, n_image + TEXT_TOKENS)
     device = embeds.device
     columns = torch.ones(1, embeds.shape[1], dtype=torch.bool, device=device)
@@ -139,7 +139,7 @@ def _select(model: GeoMag, case: Case) -> None:
     """Windows, Eq 2 and resizing: on the CPU, no weights."""
     config = MagCropConfig()
     image = np.zeros((IMAGE_PX, IMAGE_PX, 3), dtype=np.uint8)
-    grid = case.probe_px // model.profile.vlm.patch_px
+    grid = case.probe_px // model.vlm.patch_px
     heat = np.random.default_rng(0).random((grid, grid))
     rule = build_window_rule(config, base_px=case.probe_px)
     for _ in range(case.n_probes):
@@ -186,7 +186,7 @@ def _mask(model: GeoMag) -> Tensor:
     """SAM2's encoder, Text Projection, Pixel Decoder and the resize to the image."""
     side, device = model.sam.size.image_px, model.vlm.device
     features = model.sam.encode(torch.zeros(1, 3, side, side, device=device))
-    h_seg = torch.zeros(1, model.profile.adapter.n_seg, model.vlm.width, device=device)
+    h_seg = torch.zeros(1, len(model.seg_names), model.vlm.width, device=device)
     return to_image(model.mask_logits(h_seg, features), height=IMAGE_PX, width=IMAGE_PX)
 
 
@@ -204,7 +204,7 @@ def bench_answer(
         log("visual tokens of the answer + of its probes; TFLOP at LLaVA-1.5-7B's sizes")
         paper = load_profile("paper")
         result["full_size"] = rows(build_full_size(paper), count, "tflop", log=log)
-    log(f"the same; milliseconds at the sizes of profile {small.profile.name}")
+    log("the same; milliseconds at the sizes of the model that is timed")
     timed = partial(clock, runs=runs)
     result["sample"] = rows(small, timed, "seconds", log=log)
     return result
@@ -213,7 +213,7 @@ def bench_answer(
 @torch.no_grad()
 def count(model: GeoMag, one: Case) -> dict[str, float]:
     """TFLOP of every phase of one answer; ``model`` may be on meta."""
-    length = one.n_tokens(model.profile.vlm.patch_px) + TEXT_TOKENS
+    length = one.n_tokens(model.vlm.patch_px) + TEXT_TOKENS
     found = {
         "probe": one.n_probes * _flops(model, _probe, one.probe_px),
         "select": 0,  # resizing is no matrix product
@@ -262,7 +262,7 @@ def rows(
     log: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """One row per way and level: tokens, the measure by phase, and its sum under ``total``."""
-    vlm, found = model.profile.vlm, []
+    vlm, found = model.vlm, []
     for level in LEVELS:
         for way in WAYS:
             one = case(way, level, side_px=vlm.image_px, patch_px=vlm.patch_px)

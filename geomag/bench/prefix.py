@@ -11,7 +11,7 @@ from transformers import DynamicCache
 
 from geomag.bench.full_size import count_flops
 from geomag.bench.full_size import full_size as build_full_size
-from geomag.config import load_profile
+from geomag.config import Profile, load_profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.inference.probing import Probed, probe_all
@@ -28,6 +28,7 @@ TEXT_TOKENS, HEAD_TOKENS = 64, 5
 
 def bench_prefix(
     model: GeoMag,
+    profile: Profile,
     *,
     n_questions: int = 32,
     runs: int = 7,
@@ -43,8 +44,10 @@ def bench_prefix(
     result: dict[str, Any] = {"bench": "prefix", "questions": n_questions}
     result["threads"] = torch.get_num_threads()
     for name, run in (("answer", _answers), ("probe", _probes)):
-        apart = _fastest(partial(run, model, [image.copy() for _ in prompts], prompts), runs)
-        shared = _fastest(partial(run, model, [image] * len(prompts), prompts), runs)
+        apart = _fastest(
+            partial(run, model, profile, [image.copy() for _ in prompts], prompts), runs
+        )
+        shared = _fastest(partial(run, model, profile, [image] * len(prompts), prompts), runs)
         result[name] = {"apart": apart, "shared": shared, "ratio": apart / shared}
         log(
             f"{name:<8}{n_questions} questions: apart {apart * 1000:.1f} ms, "
@@ -60,8 +63,8 @@ def bench_prefix(
     return result
 
 
-def _answers(model: GeoMag, images: list[Any], prompts: list[str]) -> None:
-    model_inputs = {id(image): plain_input(image, model.profile) for image in images}
+def _answers(model: GeoMag, profile: Profile, images: list[Any], prompts: list[str]) -> None:
+    model_inputs = {id(image): plain_input(image, profile) for image in images}
     queries = [
         Query(model_inputs[id(image)], prompt, IMAGE_PX, IMAGE_PX)
         for image, prompt in zip(images, prompts, strict=True)
@@ -69,9 +72,9 @@ def _answers(model: GeoMag, images: list[Any], prompts: list[str]) -> None:
     model.answer(queries, max_new_tokens=NEW_TOKENS)
 
 
-def _probes(model: GeoMag, images: list[Any], prompts: list[str]) -> None:
+def _probes(model: GeoMag, profile: Profile, images: list[Any], prompts: list[str]) -> None:
     queries = [Probed(i, p, Granularity.REGION) for i, p in zip(images, prompts, strict=True)]
-    list(probe_all(model.vlm, queries, model.profile))
+    list(probe_all(model.vlm, queries, profile))
 
 
 def _fastest(run: Callable[[], None], runs: int) -> float:
@@ -89,7 +92,7 @@ def _fastest(run: Callable[[], None], runs: int) -> float:
 @torch.no_grad()
 def count_prefill(model: GeoMag, n_questions: int) -> dict[str, float]:
     """TFLOP of the prompts of ``n_questions`` about one image; ``model`` may be on meta."""
-    n_image = (model.profile.vlm.image_px // model.profile.vlm.patch_px) ** 2
+    n_image = (model.vlm.image_px // model.vlm.patch_px) ** 2
     weight = model.vlm.llava.get_input_embeddings().weight
     device, dtype = weight.device, weight.dtype
     text = model.vlm.llava.config.text_config

@@ -94,9 +94,14 @@ def prefix(
     from geomag.io import write_json
     from geomag.sample.untrained import untrained_model
 
-    small = untrained_model(load_profile(profile))
+    settings = load_profile(profile)
     result = bench_prefix(
-        small, n_questions=questions, runs=runs, full_size=full_size, log=typer.echo
+        untrained_model(settings),
+        settings,
+        n_questions=questions,
+        runs=runs,
+        full_size=full_size,
+        log=typer.echo,
     )
     if json is not None:
         write_json(json, result)

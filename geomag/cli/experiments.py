@@ -8,6 +8,7 @@ import typer
 from geomag.cli.options import Figures
 
 if TYPE_CHECKING:
+    from geomag.config import Profile
     from geomag.data.records import Record
     from geomag.model.geomag import GeoMag
 
@@ -49,7 +50,7 @@ def windows(
     validation = list(read_records(path, splits=[Split.VAL]))[:most]
     test = list(read_records(path, splits=BENCHMARKS[benchmark].test_splits))[:most]
     folder = data or root / "data" / benchmark
-    result = compare_windows(model, folder, validation, test, log=typer.echo)
+    result = compare_windows(model, settings, folder, validation, test, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -66,8 +67,8 @@ def selection(
     from geomag.experiments.selection import compare_selections
     from geomag.io import write_json
 
-    model, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_selections(model, folder, records, log=typer.echo)
+    model, settings, folder, records = _of_split(benchmark, split, most, profile)
+    result = compare_selections(model, settings, folder, records, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -86,8 +87,8 @@ def probe(
     from geomag.io import write_json
     from geomag.tracking import run
 
-    model, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_probes(model, folder, records, log=typer.echo)
+    model, settings, folder, records = _of_split(benchmark, split, most, profile)
+    result = compare_probes(model, settings, folder, records, log=typer.echo)
     for row in result["rows"]:
         params = {"benchmark": benchmark, "split": split, "setting": row["setting"]}
         with run(stage="looking", params=params, root=project_root()) as tracked:
@@ -109,8 +110,8 @@ def budgets(
     from geomag.experiments.budgets import compare_budgets
     from geomag.io import write_json
 
-    model, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_budgets(model, folder, records, log=typer.echo)
+    model, settings, folder, records = _of_split(benchmark, split, most, profile)
+    result = compare_budgets(model, settings, folder, records, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
@@ -162,21 +163,23 @@ def large(
     from geomag.cli.settings import prepare
     from geomag.config import override
     from geomag.experiments.large import compare_large
+    from geomag.experiments.large import scenes as drawn_scenes
     from geomag.model.assemble import trained
 
     settings, root = prepare(profile)
     if view is not None:
         settings = override(settings, magcrop={"view": view})
     model = trained(root / "artifacts" / "models", settings)
-    result = compare_large(model, out, write_large, seed=seed, n_scenes=scenes, log=typer.echo)
+    records = drawn_scenes(out, write_large, seed=seed, n_scenes=scenes)
+    result = compare_large(model, settings, out, records, log=typer.echo)
     if json is not None:
         write_json(json, result)
 
 
 def _of_split(
     benchmark: str, split: str, most: int, profile: str | None
-) -> "tuple[GeoMag, Path, list[Record]]":
-    """The trained model, the folder of the pictures, and the first records of a split."""
+) -> "tuple[GeoMag, Profile, Path, list[Record]]":
+    """The trained model, its settings, the folder of pictures, the first records of a split."""
     from geomag.cli.settings import prepare
     from geomag.data.benchmarks import Split
     from geomag.data.records import read_records
@@ -191,7 +194,8 @@ def _of_split(
     records = list(read_records(path, splits=[Split(split)]))[:most]
     if not records:
         raise ConfigError(f"--split {split}", f"no such records in {path}", "the other split")
-    return trained(root / "artifacts" / "models", settings), root / "data" / benchmark, records
+    model = trained(root / "artifacts" / "models", settings)
+    return model, settings, root / "data" / benchmark, records
 
 
 def _refuse_uncropped(benchmark: str) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from geomag.config import Profile, override
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
 from geomag.experiments.pool import paired, per_record
-from geomag.experiments.windows import Floats, Treatment, run, with_settings
+from geomag.experiments.windows import Floats, Treatment, run
 from geomag.inference.probes import AttentionProbe, build_probe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
@@ -22,14 +23,15 @@ GRIDS = (6, 8, 10, 12, 16, 20, 24)
 """Tokens a side whose squares are the budgets: protocols/model#visual-tokens, and two."""
 
 
-def budgets(model: GeoMag) -> list[int]:
-    """Budgets that a model's tower has, its own last."""
-    full = model.profile.vlm.image_px // model.profile.vlm.patch_px
+def budgets(profile: Profile) -> list[int]:
+    """Budgets that a profile's tower has, its own last."""
+    full = profile.vlm.image_px // profile.vlm.patch_px
     return [g**2 for g in GRIDS if g < full] + [full**2]
 
 
 def compare_budgets(
     model: GeoMag,
+    profile: Profile,
     root: Path,
     records: Sequence[Record],
     *,
@@ -38,22 +40,23 @@ def compare_budgets(
     """Every budget and way on a benchmark's records, against the plain answer with all tokens.
 
     Args:
-        model: Trained; `train.budgets` says which budgets it has seen.
+        model: Trained.
+        profile: Its settings; `train.budgets` says which budgets it has seen.
         root: Folder of the pictures.
         records: Of one benchmark.
         log: Told of progress and each row.
     """
     shown = by_image(records)
     name, images = shown[0].benchmark, [r.image for r in shown]
-    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(profile.score.resamples, profile.score.seed)
     found: dict[str, tuple[int, Floats]] = {}
-    *fewer, full = budgets(model)
+    *fewer, full = budgets(profile)
     for budget in (full, *fewer):
         ways = ("native",) if budget == full else ("native", "pooled")
         for way in ways:
             log(f"{name}: {way}, {budget} tokens")
-            arms = _arms(model, way, budget)
-            plain, trials = run(shown, root, arms, granularity=BENCHMARKS[name].granularity)
+            arms = _arms(model, profile, way, budget)
+            plain, trials = run(model, shown, root, arms, granularity=BENCHMARKS[name].granularity)
             found[f"plain, {way}, {budget}"] = (budget, plain)
             found |= {arm: (budget, trial.scores) for arm, trial in trials.items()}
     anchor = found[f"plain, native, {full}"][1]
@@ -72,14 +75,14 @@ def compare_budgets(
     }
 
 
-def _arms(model: GeoMag, way: str, budget: int) -> list[Treatment]:
+def _arms(model: GeoMag, profile: Profile, way: str, budget: int) -> list[Treatment]:
     """The profile's own MagCrop within the budget and, beside the pooled one, the pruned image."""
-    own = with_settings(model, magcrop={"budget": budget, "fewer": way})
-    arms = [Treatment(f"magcrop, {way}, {budget}", own, build_probe(own))]
+    own = override(profile, magcrop={"budget": budget, "fewer": way})
+    arms = [Treatment(f"magcrop, {way}, {budget}", own, build_probe(model, own))]
     if way == "pooled":  # pruning without heat pools, so both have the same plain answer
         asked = {"budget": budget, "fewer": "prune", "answer_selection": "window", "view": "tokens"}
-        whole = with_settings(model, magcrop=asked, encoder={"input": "original"})
-        arms.append(Treatment(f"pruned, {budget}", whole, AttentionProbe(whole)))
+        whole = override(profile, magcrop=asked, encoder={"input": "original"})
+        arms.append(Treatment(f"pruned, {budget}", whole, AttentionProbe(model, whole)))
     return arms
 
 

@@ -1,13 +1,14 @@
 """The 4K set: plain, the paper's own path, tiles, pyramid and controls, by mIoU and crop recall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from geomag.config import Profile, override
 from geomag.data.benchmarks import Granularity, Split
 from geomag.data.records import Record, read_records
 from geomag.experiments.pool import per_record
-from geomag.experiments.windows import OPEN, Treatment, line, run, summary, with_settings
+from geomag.experiments.windows import OPEN, Treatment, line, run, summary
 from geomag.inference.probes import AttentionProbe, JointProbe, OracleProbe, RandomProbe
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
@@ -33,37 +34,44 @@ def scenes(out: Path, draw: DrawScenes, *, seed: int, n_scenes: int) -> list[Rec
     return draw(out, seed=seed, n_scenes=n_scenes)
 
 
-def large_arms(model: GeoMag) -> list[Treatment]:
+def large_arms(model: GeoMag, profile: Profile) -> list[Treatment]:
     """Ways of looking at a large image: how it is probed, and whether SAM2 sees the window."""
     settings = {
-        name: with_settings(model, magcrop={**LARGE, "large_probe": name})
+        name: override(profile, magcrop={**LARGE, "large_probe": name})
         for name in ("global", "tiles", "pyramid")
     }
-    found = [Treatment(name, one, AttentionProbe(one)) for name, one in settings.items()]
+    found = [Treatment(name, one, AttentionProbe(model, one)) for name, one in settings.items()]
     tiles = settings["tiles"]
     found += [
-        Treatment(f"{n}+mask", settings[n], JointProbe(settings[n])) for n in ("tiles", "pyramid")
+        Treatment(f"{n}+mask", settings[n], JointProbe(model, settings[n]))
+        for n in ("tiles", "pyramid")
     ]
-    found.append(Treatment("oracle", tiles, OracleProbe(tiles.profile)))
-    found.append(Treatment("random", tiles, RandomProbe(tiles.profile)))
+    found.append(Treatment("oracle", tiles, OracleProbe(tiles)))
+    found.append(Treatment("random", tiles, RandomProbe(tiles)))
     return found
 
 
 def compare_large(
     model: GeoMag,
-    out: Path,
-    draw: DrawScenes,
+    profile: Profile,
+    root: Path,
+    records: Sequence[Record],
     *,
-    seed: int,
-    n_scenes: int,
     log: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Every way on the 4K set; ``global`` is the paper's text to the letter."""
-    records = scenes(out, draw, seed=seed, n_scenes=n_scenes)
-    small = with_settings(model, predict={"batch": 2})  # a picture and its mask are 35 MB
-    ways = large_arms(small)
-    plain, trials = run(records, out, ways, granularity=Granularity.PIXEL, log=log)
-    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    """Every way on the 4K set; ``global`` is the paper's text to the letter.
+
+    Args:
+        model: Trained.
+        profile: Its settings.
+        root: Folder of the pictures.
+        records: Of `scenes`.
+        log: Told of progress and each row.
+    """
+    small = override(profile, predict={"batch": 2})  # a picture and its mask are 35 MB
+    ways = large_arms(model, small)
+    plain, trials = run(model, records, root, ways, granularity=Granularity.PIXEL, log=log)
+    resampling = Resampling(profile.score.resamples, profile.score.seed)
     rows = {}
     for arm in ways:
         trial = trials[arm.name]

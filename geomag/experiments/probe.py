@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomag.config import Profile
+from geomag.config import Profile, override
 from geomag.data.benchmarks import Granularity
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
 from geomag.evaluate.predict import crop_quality
 from geomag.experiments.pool import paired
-from geomag.experiments.windows import wanted_of, with_settings
+from geomag.experiments.windows import wanted_of
 from geomag.inference.probes import AttentionProbe
 from geomag.magcrop.heat_cache import HeatCache
 from geomag.metrics.bootstrap import Resampling
@@ -62,6 +62,7 @@ def changes(profile: Profile, n_layers: int) -> list[Change]:
 
 def compare_probes(
     model: GeoMag,
+    profile: Profile,
     root: Path,
     records: Sequence[Record],
     *,
@@ -72,6 +73,7 @@ def compare_probes(
 
     Args:
         model: With its adapter, which ``weights: current`` looks through.
+        profile: Its settings.
         root: Folder of the pictures.
         records: Of one benchmark; those without a target are left out.
         cache: Maps that are known already, by profile.
@@ -79,14 +81,14 @@ def compare_probes(
     """
     shown = [r for r in by_image(records) if r.masks or r.boxes]
     images = [record.image for record in shown]
-    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
-    own = _measured(model, root, shown, cache)
+    resampling = Resampling(profile.score.resamples, profile.score.seed)
+    own = _measured(model, profile, root, shown, cache)
     rows = [_row("profile", own, own, images, resampling)]
     log(line(rows[-1]))
     n_layers = len(model.vlm.language_model.layers)
-    for section, name, value in changes(model.profile, n_layers):
-        other = with_settings(model, **{section: {name: value}})
-        found = _measured(other, root, shown, cache)
+    for section, name, value in changes(profile, n_layers):
+        other = override(profile, **{section: {name: value}})
+        found = _measured(model, other, root, shown, cache)
         rows.append(_row(f"{section}.{name}: {value}", found, own, images, resampling))
         log(line(rows[-1]))
     return {"bench": "looking", "benchmark": shown[0].benchmark, "n": len(shown), "rows": rows}
@@ -94,16 +96,17 @@ def compare_probes(
 
 def _measured(
     model: GeoMag,
+    profile: Profile,
     root: Path,
     records: Sequence[Record],
     cache: Callable[[Profile], HeatCache | None],
 ) -> dict[str, Floats]:
     """Pointing and crop recall of each record, and the window's side as a share of min(W, H)."""
-    probe = AttentionProbe(model, cache(model.profile))
-    size, rows = model.profile.predict.batch, []
+    probe = AttentionProbe(model, profile, cache(profile))
+    size, rows = profile.predict.batch, []
     for start in range(0, len(records), size):
         part = records[start : start + size]
-        wanted = wanted_of(part, root, model.profile, Granularity.REGION)  # C_1 alone is compared
+        wanted = wanted_of(part, root, profile, Granularity.REGION)  # C_1 alone is compared
         for record, found in zip(part, probe.find(wanted), strict=True):
             quality = crop_quality(record, found)
             side = max(found.boxes[0].width, found.boxes[0].height) if found.boxes else np.nan

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from geomag.config import Profile, override
 from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.by_image import by_image
 from geomag.data.records import Record
 from geomag.experiments.pool import paired, per_record
-from geomag.experiments.windows import OPEN, ask, score_of, wanted_of, with_settings
+from geomag.experiments.windows import OPEN, ask, score_of, wanted_of
 from geomag.inference.inputs import inputs_through
 from geomag.inference.probes import build_probe
 from geomag.inference.selection import select_answer
@@ -35,12 +36,18 @@ ALWAYS = "window"
 
 
 def compare_selections(
-    model: GeoMag, root: Path, records: Sequence[Record], *, log: Callable[[str], None]
+    model: GeoMag,
+    profile: Profile,
+    root: Path,
+    records: Sequence[Record],
+    *,
+    log: Callable[[str], None],
 ) -> dict[str, Any]:
     """Every rule against plain on one benchmark's records.
 
     Args:
-        model: Trained; its profile names the probe.
+        model: Trained.
+        profile: Its settings, which name the probe.
         root: Folder of the pictures.
         records: Of one benchmark; those to choose by are of its validation split.
         log: Told of progress, then a line a rule, the best first.
@@ -49,12 +56,13 @@ def compare_selections(
     name = records[0].benchmark
     plain: list[float] = []
     kept: dict[str, list[float]] = {rule: [] for rule in (ALWAYS, *RULES)}
-    for before, scores in _asked(with_settings(model, magcrop=OPEN), root, records, log):
+    opened = override(profile, magcrop=OPEN)
+    for before, scores in _asked(model, opened, root, records, log):
         plain.append(before)
         for rule, score in scores.items():
             kept[rule].append(score)
     arms = {rule: np.array(scores) for rule, scores in kept.items()}
-    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    resampling = Resampling(profile.score.resamples, profile.score.seed)
     images = [record.image for record in records]
     gaps = {
         rule: paired(scores, np.array(plain), images, resampling) for rule, scores in arms.items()
@@ -73,17 +81,20 @@ def compare_selections(
 
 
 def _asked(
-    model: GeoMag, root: Path, records: Sequence[Record], log: Callable[[str], None]
+    model: GeoMag,
+    profile: Profile,
+    root: Path,
+    records: Sequence[Record],
+    log: Callable[[str], None],
 ) -> Iterator[tuple[float, dict[str, float]]]:
     """Yield ``(plain score, score of what each rule keeps)`` of each record."""
-    profile = model.profile
-    level, probe = BENCHMARKS[records[0].benchmark].granularity, build_probe(model)
+    level, probe = BENCHMARKS[records[0].benchmark].granularity, build_probe(model, profile)
     for start in range(0, len(records), profile.predict.batch):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, level)
-        plain = ask(model, wanted, [plain_input(w.image, profile) for w in wanted])
+        plain = ask(model, wanted, [plain_input(w.image, profile) for w in wanted], profile)
         found = probe.find(wanted)
-        through = ask(model, wanted, inputs_through(wanted, found, profile))
+        through = ask(model, wanted, inputs_through(wanted, found, profile), profile)
         for record, where, one, other in zip(part, found, plain, through, strict=True):
             scores = {id(answer): score_of(record, answer) for answer in (one, other)}
             window = other if where.boxes else one

@@ -5,7 +5,6 @@ with the gates open. What a gate would have done is then arithmetic: where it cl
 the plain one. So the threshold is chosen on validation records and judged on test records.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,8 +49,8 @@ class Treatment:
     """One way of finding windows."""
 
     name: str
-    model: GeoMag
-    """Model whose profile says how a window is used."""
+    profile: Profile
+    """Settings by which a window is used."""
     probe: WindowProbe
     gate: str = ""
     """Setting that its confidence is held against; empty: none."""
@@ -71,29 +70,23 @@ class Trial:
     """Whether the map peaks on the target, by record; NaN without a map."""
 
 
-def with_settings(model: GeoMag, **sections: Any) -> GeoMag:
-    """The same weights under other settings."""
-    other = copy.copy(model)
-    other.profile = override(model.profile, **sections)
-    return other
-
-
-def arms(model: GeoMag, *, seed: int = 0) -> list[Treatment]:
+def arms(model: GeoMag, profile: Profile, *, seed: int = 0) -> list[Treatment]:
     """Every probe and the controls, their windows trusted, and then the surer answer kept."""
-    free = with_settings(model, magcrop={**OPEN, "answer_selection": "window"})
-    gated = with_settings(model, magcrop={"answer_selection": "window"})
-    by_confidence = with_settings(model, magcrop={**OPEN, "answer_selection": "confidence"})
+    free = override(profile, magcrop={**OPEN, "answer_selection": "window"})
+    gated = override(profile, magcrop={"answer_selection": "window"})
+    by_confidence = override(profile, magcrop={**OPEN, "answer_selection": "confidence"})
     trusted = [
-        Treatment("attention", free, AttentionProbe(free), "gate"),
-        Treatment("mask", free, MaskProbe(free), "mask_gate"),
-        Treatment("attention+mask", gated, JointProbe(gated)),
-        Treatment("oracle", free, OracleProbe(free.profile)),
-        Treatment("random", free, RandomProbe(free.profile, seed=seed)),
+        Treatment("attention", free, AttentionProbe(model, free), "gate"),
+        Treatment("mask", free, MaskProbe(model, free), "mask_gate"),
+        Treatment("attention+mask", gated, JointProbe(model, gated)),
+        Treatment("oracle", free, OracleProbe(free)),
+        Treatment("random", free, RandomProbe(free, seed=seed)),
     ]
     return trusted + [Treatment(f"{a.name}, confidence", by_confidence, a.probe) for a in trusted]
 
 
 def run(
+    model: GeoMag,
     records: Sequence[Record],
     root: Path,
     ways: Sequence[Treatment],
@@ -104,23 +97,24 @@ def run(
     """Plain scores, and a trial of every arm.
 
     Args:
+        model: Asked by every way.
         records: Of one benchmark, image by image.
         root: Folder of their pictures.
-        ways: They share weights; the first one's profile sets batch and wording.
+        ways: The first one's profile sets batch and wording.
         granularity: G of all of them, so that only windows differ.
         log: Told of progress.
     """
-    profile = ways[0].model.profile
+    profile = ways[0].profile
     plain: list[float] = []
     rows: dict[str, list[tuple[float, float, bool, float, float]]] = {arm.name: [] for arm in ways}
     for start in range(0, len(records), profile.predict.batch):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, granularity)
         model_inputs = [plain_input(w.image, profile) for w in wanted]
-        answers = ask(ways[0].model, wanted, model_inputs)
+        answers = ask(model, wanted, model_inputs, profile)
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
         for arm in ways:
-            rows[arm.name] += _try(arm, part, wanted, answers)
+            rows[arm.name] += _try(model, arm, part, wanted, answers)
         log(f"{start + len(part)} of {len(records)} records")
     trials = {}
     for name, found in rows.items():
@@ -150,31 +144,39 @@ def wanted_of(
 
 
 def ask(
-    model: GeoMag, wanted: Sequence[ProbeRequest], model_inputs: Sequence[ModelInput]
+    model: GeoMag,
+    wanted: Sequence[ProbeRequest],
+    model_inputs: Sequence[ModelInput],
+    profile: Profile,
 ) -> list[ModelAnswer]:
     """The model's answers about these looks, in order."""
     queries = [
         Query(model_input, w.prompt, *w.image.shape[:2])
         for model_input, w in zip(model_inputs, wanted, strict=True)
     ]
-    most = model.profile.predict.max_new_tokens
+    most = profile.predict.max_new_tokens
     answers: list[ModelAnswer] = model.answer(queries, max_new_tokens=most)
     return answers
 
 
 def _try(
+    model: GeoMag,
     arm: Treatment,
     records: Sequence[Record],
     wanted: Sequence[ProbeRequest],
     plain: Sequence[ModelAnswer],
 ) -> list[tuple[float, float, bool, float, float]]:
     found = arm.probe.find(wanted)
-    model_inputs = inputs_through(wanted, found, arm.model.profile)
+    model_inputs = inputs_through(wanted, found, arm.profile)
     rows = []
     known = [replace(one, plain=answer) for one, answer in zip(found, plain, strict=True)]
-    most = arm.model.profile.predict.max_new_tokens
     answers = resolve_answers(
-        arm.model, ask(arm.model, wanted, model_inputs), known, _known, max_new_tokens=most
+        model,
+        arm.profile.magcrop,
+        ask(model, wanted, model_inputs, arm.profile),
+        known,
+        _known,
+        max_new_tokens=arm.profile.predict.max_new_tokens,
     )
     for record, one, answer in zip(records, found, answers, strict=True):
         quality = crop_quality(record, one)
@@ -235,6 +237,7 @@ def _mean(values: Floats) -> float | None:
 
 def compare_windows(
     model: GeoMag,
+    profile: Profile,
     root: Path,
     validation: Sequence[Record],
     test: Sequence[Record],
@@ -243,18 +246,18 @@ def compare_windows(
 ) -> dict[str, Any]:
     """All arms on a benchmark; gates calibrated on its validation records, if there are any."""
     name = test[0].benchmark
-    level, ways = BENCHMARKS[name].granularity, arms(model)
-    resampling = Resampling(model.profile.score.resamples, model.profile.score.seed)
+    level, ways = BENCHMARKS[name].granularity, arms(model, profile)
+    resampling = Resampling(profile.score.resamples, profile.score.seed)
     gates: dict[str, float] = {}
     if validation:
         log(f"{name}: calibrating gates on {len(validation)} validation records")
         records = by_image(validation)
         calibrated = [arm for arm in ways if arm.gate]
-        plain, trials = run(records, root, calibrated, granularity=level, log=log)
+        plain, trials = run(model, records, root, calibrated, granularity=level, log=log)
         gates = {arm.gate: calibrate(plain, trials[arm.name]) for arm in calibrated}
     log(f"{name}: {len(test)} test records")
     records = by_image(test)
-    plain, trials = run(records, root, ways, granularity=level, log=log)
+    plain, trials = run(model, records, root, ways, granularity=level, log=log)
     rows = {}
     for arm in ways:
         trial = trials[arm.name]

@@ -17,8 +17,8 @@ from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import PROMPT_VERSION
-from geomag.inference.answer import Arm, DrawnMask, Reply
 from geomag.inference.framing import frame_prompt
+from geomag.inference.output import Arm, DrawnMask, PipelineOutput
 from geomag.inference.probes import ProbeRequest, WindowProposal, build_probe
 from geomag.inference.probing import heat_cache
 from geomag.inference.prompt import Prompt, read_prompt
@@ -42,8 +42,9 @@ class Pipeline:
     """A trained model with its classifiers.
 
     Args:
-        model: In evaluation mode; its profile decides everything below.
+        model: In evaluation mode.
         classifier: Judges granularity and task of prompts.
+        profile: The settings that the parts were made with; they decide everything below.
         cache: Maps that are known by content; None keeps none.
         versions: Digest of each part's weights, which answers record.
     """
@@ -52,14 +53,16 @@ class Pipeline:
         self,
         model: GeoMag,
         classifier: PromptClassifier,
+        profile: Profile,
         *,
         cache: HeatCache | None = None,
         versions: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
         self.classifier = classifier
+        self.profile = profile
         self.versions = dict(versions or {})
-        self._probe = build_probe(model, cache)
+        self._probe = build_probe(model, profile, cache)
 
     @classmethod
     def load(cls, models: Path, profile: Profile, *, heat: Path | None = None) -> "Pipeline":
@@ -77,14 +80,10 @@ class Pipeline:
         return cls(
             trained(models, profile),
             load_prompt_classifier(models, profile),
+            profile,
             cache=None if heat is None else heat_cache(heat, models, profile),
             versions=versions,
         )
-
-    @property
-    def profile(self) -> Profile:
-        """Settings of the model."""
-        return self.model.profile
 
     def identity(self) -> dict[str, Any]:
         """What answers depend on beside image and prompt: digests of weights and settings."""
@@ -172,6 +171,7 @@ class Pipeline:
         through = self.model.answer([p.query for p in prepared], max_new_tokens=max_new_tokens)
         answers = resolve_answers(
             self.model,
+            self.profile.magcrop,
             through,
             [p.proposal for p in prepared],
             partial(self._whole, questions),
@@ -182,7 +182,7 @@ class Pipeline:
             for one, seen, answer in zip(prepared, through, answers, strict=True)
         ]
 
-    def ask(self, image: RgbImage, prompt: Prompt | str, *, arm: Arm = "magcrop") -> Reply:
+    def ask(self, image: RgbImage, prompt: Prompt | str, *, arm: Arm = "magcrop") -> PipelineOutput:
         """Answer one prompt about one picture ``uint8 [H, W, 3]``.
 
         Args:
@@ -193,9 +193,9 @@ class Pipeline:
         if isinstance(prompt, str):
             prompt = self.fit(read_prompt(prompt))
         (outcome,) = self.run([Question(image, prompt)], arm=arm)
-        return self.reply(outcome)
+        return self.output(outcome)
 
-    def reply(self, outcome: Outcome) -> Reply:
+    def output(self, outcome: Outcome) -> PipelineOutput:
         """An outcome as what was said and drawn."""
         answer, prepared = outcome.answer, outcome.prepared
         prompt, decision = prepared.question.prompt, prepared.decision
@@ -211,13 +211,14 @@ class Pipeline:
         model_input = prepared.query.model_input
         if outcome.is_plain:
             model_input = plain_input(prepared.question.image, self.profile)
-        return Reply(
+        return PipelineOutput(
             text=answer.text,
             masks=masks,
             granularity="none" if level is None else level.value,
-            confidence=decision.confidence if decision else 1.0,
+            granularity_confidence=decision.confidence if decision else 1.0,
             crop_boxes=() if outcome.is_plain else prepared.boxes,
             visual_tokens=model_input.n_tokens(self.profile.vlm.patch_px),
+            text_confidence=answer.text_score,
             n_incomplete=answer.n_incomplete,
             seconds=dict(outcome.seconds),
             heat=None if prepared.heat is None else prepared.heat.first,

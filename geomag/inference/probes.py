@@ -69,13 +69,12 @@ class WindowProbe(Protocol):
 class AttentionProbe:
     """Eq 4 (paper 3.2.2); sure by the share of the heat inside its window (``magcrop.gate``)."""
 
-    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
-        self._model, self._cache = model, cache
+    def __init__(self, model: GeoMag, profile: Profile, cache: HeatCache | None = None) -> None:
+        self._model, self._profile, self._cache = model, profile, cache
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Windows from stored maps, or from maps probed now."""
-        profile = self._model.profile
-        rule, found = window_rule(profile), []
+        rule, found = window_rule(self._profile), []
         for one, heat in zip(wanted, self._maps(wanted), strict=True):
             height, width = one.image.shape[:2]
             size = {"width": width, "height": height}
@@ -86,7 +85,7 @@ class AttentionProbe:
 
     def _maps(self, wanted: Sequence[ProbeRequest]) -> list[Heat]:
         """Heatmaps of each question: stored ones with the second map of the window found now."""
-        vlm, profile = self._model.vlm, self._model.profile
+        vlm, profile = self._model.vlm, self._profile
         queries = [Probed(w.image, w.probe_prompt, w.granularity) for w in wanted]
         stored = [i for i, w in enumerate(wanted) if w.heat is not None]
         new = [i for i, w in enumerate(wanted) if w.heat is None]
@@ -104,12 +103,12 @@ class MaskProbe:
     Only a pixel-level question has a mask; others stay whole.
     """
 
-    def __init__(self, model: GeoMag) -> None:
-        self._model = model
+    def __init__(self, model: GeoMag, profile: Profile) -> None:
+        self._model, self._profile = model, profile
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Ask all pixel-level questions plainly first."""
-        profile = self._model.profile
+        profile = self._profile
         found = [WindowProposal(boxes=(), confidence=0.0, heat=w.heat) for w in wanted]
         asked = [i for i, w in enumerate(wanted) if w.granularity is Granularity.PIXEL]
         size = profile.predict.batch
@@ -124,7 +123,7 @@ class MaskProbe:
         return found
 
     def _around(self, answer: ModelAnswer) -> WindowProposal:
-        settings = self._model.profile.magcrop
+        settings = self._profile.magcrop
         window, score = None, 0.0
         if answer.masks:
             window = mask_window(answer.masks[0], min_px=settings.min_px)
@@ -138,8 +137,9 @@ class MaskProbe:
 class JointProbe:
     """The mask's window where it is sure, and otherwise Eq 4's."""
 
-    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
-        self._mask, self._attention = MaskProbe(model), AttentionProbe(model, cache)
+    def __init__(self, model: GeoMag, profile: Profile, cache: HeatCache | None = None) -> None:
+        self._mask = MaskProbe(model, profile)
+        self._attention = AttentionProbe(model, profile, cache)
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Both probes see every question."""
@@ -157,9 +157,9 @@ class MaskOrSearch:
     searched for (``magcrop.large_probe``).
     """
 
-    def __init__(self, model: GeoMag, cache: HeatCache | None = None) -> None:
-        self._profile = model.profile
-        self._whole, self._large = MaskProbe(model), JointProbe(model, cache)
+    def __init__(self, model: GeoMag, profile: Profile, cache: HeatCache | None = None) -> None:
+        self._profile = profile
+        self._whole, self._large = MaskProbe(model, profile), JointProbe(model, profile, cache)
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
         """Each question by the size of its image."""
@@ -208,12 +208,14 @@ class RandomProbe:
         return found
 
 
-def build_probe(model: GeoMag, cache: HeatCache | None = None) -> WindowProbe:
+def build_probe(model: GeoMag, profile: Profile, cache: HeatCache | None = None) -> WindowProbe:
     """The probe that ``magcrop.probe`` names."""
-    kind = model.profile.magcrop.probe
+    kind = profile.magcrop.probe
     if kind == "attention":
-        return AttentionProbe(model, cache)
-    return MaskOrSearch(model, cache) if kind == "mask" else JointProbe(model, cache)
+        return AttentionProbe(model, profile, cache)
+    if kind == "mask":
+        return MaskOrSearch(model, profile, cache)
+    return JointProbe(model, profile, cache)
 
 
 def _plainly(wanted: ProbeRequest, profile: Profile) -> Query:

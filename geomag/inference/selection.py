@@ -40,6 +40,7 @@ def select_answer(
 
 def resolve_answers(
     model: GeoMag,
+    config: MagCropConfig,
     answers: Sequence[ModelAnswer],
     found: Sequence[WindowProposal | None],
     whole: Callable[[int], Query],
@@ -50,12 +51,12 @@ def resolve_answers(
 
     Args:
         model: Asked once more about images whose plain answer no probe has.
+        config: How answers are selected.
         answers: As the model gave them, through windows or not.
         found: Where each one looked; None where nothing was probed.
         whole: The i-th question about its whole image.
         max_new_tokens: Of an answer.
     """
-    config: MagCropConfig = model.profile.magcrop
     if config.answer_selection == "window":
         return list(answers)
     plain: dict[int, ModelAnswer] = {}

@@ -31,11 +31,12 @@ def build_as(kind: type[Network], profile: Profile, vlm: Vlm, sam: Sam2Parts) ->
 
     Args:
         kind: Class of the result.
-        profile: Sizes and forms; the network keeps it for what works around it.
+        profile: Sizes and forms, which the network takes as plain values.
         vlm: With its adapter.
         sam: SAM2's parts.
     """
-    model = kind(
+    sam.precision = profile.encoder.precision
+    return kind(
         vlm,
         sam,
         n_seg=profile.adapter.n_seg,
@@ -43,8 +44,6 @@ def build_as(kind: type[Network], profile: Profile, vlm: Vlm, sam: Sam2Parts) ->
         omega_norm=profile.decoder.omega_norm,
         trains_projector=profile.adapter.projector,
     )
-    model.profile = profile
-    return model
 
 
 def untrained(models: Path, profile: Profile) -> GeoMag:
@@ -101,10 +100,16 @@ def trained_as(kind: type[Network], models: Path, profile: Profile) -> Network:
     return model
 
 
-def save_trained(model: GeoMag, models: Path) -> dict[str, str]:
-    """Write ``adapter`` and ``decoder``; returns their digests."""
+def save_trained(model: GeoMag, models: Path, profile: Profile) -> dict[str, str]:
+    """Write ``adapter`` and ``decoder``; returns their digests.
+
+    Args:
+        model: Trained.
+        models: Folder of the parts; holds ``base``.
+        profile: The settings that it was trained with, whose digest the parts record.
+    """
     base = read_manifest(models / "base")["digest"]
-    facts = {"base": base, "profile": profile_digest(model.profile)}
+    facts = {"base": base, "profile": profile_digest(profile)}
     digests = {}
     with publish(models / "adapter") as out:
         save_adapter(model.vlm, out)

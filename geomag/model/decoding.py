@@ -5,18 +5,15 @@ reading the weights, so there the step is recorded once as a CUDA graph over mem
 and replayed for every token of every later batch (docs/performance.md has what that gains).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
-if TYPE_CHECKING:
-    from geomag.model.vlm import Packed, Vlm
+from geomag.model.packed import Packed
 
 COLUMNS = 128
 """Sizes of fixed caches are multiples of it, so that batches of like length share one."""
@@ -32,6 +29,36 @@ class Generated:
     """Per row ``[T, D]``: state t predicted token t (post-norm)."""
     log_probs: list[list[float]]
     """Per row, of its tokens."""
+
+
+class CausalModel(Protocol):
+    """What decoding needs of a model; `geomag.model.vlm.Vlm` is one."""
+
+    llava: Any
+    """Holds the sizes, the table of words and the weights."""
+    tokenizer: Any
+    merged: Any
+    """The adapter merged into the weights; None where it stands beside them, or there is none."""
+
+    @property
+    def language_model(self) -> Any:
+        """Decoder without its head."""
+        ...
+
+    @property
+    def lm_head(self) -> Any:
+        """Turn hidden states ``[..., D]`` into logits ``[..., V]``."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Hidden width D."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
 
 
 class Steps(Protocol):
@@ -53,7 +80,7 @@ class Steps(Protocol):
 class GrowingSteps:
     """Steps over keys and values that grow by a position a token; ended rows can leave."""
 
-    def __init__(self, vlm: Vlm) -> None:
+    def __init__(self, vlm: CausalModel) -> None:
         self._vlm = vlm
         self._cache: DynamicCache
         self._mask: Tensor
@@ -95,7 +122,7 @@ class FixedSteps:
         columns: Longest prompt and answer together.
     """
 
-    def __init__(self, vlm: Vlm, *, rows: int, columns: int) -> None:
+    def __init__(self, vlm: CausalModel, *, rows: int, columns: int) -> None:
         table = vlm.llava.get_input_embeddings().weight
         options = {"dtype": table.dtype, "device": table.device}
         self.rows, self.columns = rows, columns
@@ -175,7 +202,7 @@ class FixedSteps:
         return graph
 
 
-def prefill(vlm: Vlm, packed: Packed) -> tuple[DynamicCache, Tensor]:
+def prefill(vlm: CausalModel, packed: Packed) -> tuple[DynamicCache, Tensor]:
     """Keys and values of the prompts, and the last states ``[B, D]``."""
     out = vlm.language_model(
         inputs_embeds=packed.embeds,
@@ -196,7 +223,7 @@ class KeptSteps:
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int, int], FixedSteps] = {}
 
-    def steps_for(self, vlm: Vlm, packed: Packed, *, max_new_tokens: int) -> Steps:
+    def steps_for(self, vlm: CausalModel, packed: Packed, *, max_new_tokens: int) -> Steps:
         """Steps for a batch: recorded ones on a GPU with its adapter merged, if they fit.
 
         Weights that are trained, or moved, would leave a recording behind.
@@ -222,7 +249,7 @@ class KeptSteps:
         return self._kept[key]
 
 
-def cache_bytes(vlm: Vlm, *, rows: int, columns: int) -> int:
+def cache_bytes(vlm: CausalModel, *, rows: int, columns: int) -> int:
     """Bytes of the keys and values of ``rows`` times ``columns`` positions."""
     text = vlm.llava.config.text_config
     heads = text.num_key_value_heads or text.num_attention_heads
@@ -231,7 +258,7 @@ def cache_bytes(vlm: Vlm, *, rows: int, columns: int) -> int:
     return int(2 * text.num_hidden_layers * width * rows * columns * element)
 
 
-def _fits(vlm: Vlm, *, rows: int, columns: int) -> bool:
+def _fits(vlm: CausalModel, *, rows: int, columns: int) -> bool:
     """Whether the fixed cache fits beside the growing one that it is filled from."""
     free, _ = torch.cuda.mem_get_info(vlm.device)
     unused = torch.cuda.memory_reserved(vlm.device) - torch.cuda.memory_allocated(vlm.device)
@@ -239,7 +266,7 @@ def _fits(vlm: Vlm, *, rows: int, columns: int) -> bool:
 
 
 @torch.no_grad()
-def greedy(vlm: Vlm, packed: Packed, steps: Steps, *, max_new_tokens: int) -> Generated:
+def greedy(vlm: CausalModel, packed: Packed, steps: Steps, *, max_new_tokens: int) -> Generated:
     """The likeliest token again and again; a row ends at its end token.
 
     A row's states are those that predicted its tokens, as teacher forcing would give them. Ended

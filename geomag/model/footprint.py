@@ -103,10 +103,11 @@ def footprint(
     chosen = list(trained)
     ids = {id(tensor) for tensor in chosen}
     still = [t for t in (*model.parameters(), *model.buffers()) if id(t) not in ids]
-    config, adapter = model.vlm.llava.config.text_config, model.profile.adapter
+    config, adapter = model.vlm.llava.config.text_config, model.vlm.peft.peft_config["default"]
     table = model.vlm.llava.get_input_embeddings().weight
     element = table.element_size()
-    layer = kept_per_layer(config, element=element, rank=adapter.rank, dropout=adapter.dropout > 0)
+    has_dropout = adapter.lora_dropout > 0
+    layer = kept_per_layer(config, element=element, rank=adapter.r, dropout=has_dropout)
     n_layers, positions = config.num_hidden_layers, micro_batch * n_tokens
     scored = micro_batch * ANSWER_TOKENS * config.vocab_size * (element + 3 * _FP32)
     # peft writes the new rows into a copy of the head's table, whose gradient is as large

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from geomag.config.schema import Profile
 from geomag.data.grounded import parse_grounding
 from geomag.data.prompts import seg_tokens
 from geomag.geometry import BoolMask, PixelBox
@@ -50,9 +49,6 @@ class GeoMag(nn.Module):
         omega_norm: Whether omega is a softmax.
         trains_projector: Whether LLaVA's projector trains too.
     """
-
-    profile: Profile
-    """Settings around the network, which `build_geomag` sets; the network itself reads none."""
 
     def __init__(
         self,
@@ -181,12 +177,12 @@ class GeoMag(nn.Module):
         )
         pixels = pixels.to(self.vlm.device)
         encode = self.sam.raw_pyramid if self.decoder.kind == "per_level" else self.sam.encode
-        with products_in(self.profile.encoder.precision, self.vlm.device):
+        with products_in(self.sam.precision, self.vlm.device):
             return [level.float() for level in encode(pixels)]
 
     def mask_logits(self, h_seg: Tensor, f_img: list[Tensor]) -> Tensor:
         """Eq 1 from raw [SEG] states ``[K, N, D]``: logits ``[K, S/4, S/4]``."""
-        with products_in(self.profile.encoder.precision, self.vlm.device):
+        with products_in(self.sam.precision, self.vlm.device):
             logits: Tensor = self.decoder(self.projection(h_seg.float()), f_img)
         return logits.float()
 

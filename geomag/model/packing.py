@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geomag.model.vlm import IGNORE, Packed, Vlm
+from geomag.model.packed import IGNORE, Packed
+from geomag.model.vlm import Vlm
 
 
 @dataclass(frozen=True, slots=True)

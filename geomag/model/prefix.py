@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
-from geomag.model.vlm import IGNORE, Packed, Vlm
+from geomag.model.packed import IGNORE, Packed
+from geomag.model.vlm import Vlm
 
 
 def distinct(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:

@@ -15,6 +15,8 @@ from sam2.modeling.sam.prompt_encoder import PromptEncoder
 from sam2.modeling.sam.transformer import TwoWayTransformer
 from torch import Tensor, nn
 
+from geomag.model.precision import Precision
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 PLACE_FREQUENCY = 0.5
@@ -67,6 +69,9 @@ def sample_size(*, image_px: int, embed_dim: int, neck_width: int) -> Sam2Size:
 
 class Sam2Parts(nn.Module):
     """Image encoder, prompt encoder and mask decoder of SAM2."""
+
+    precision: Precision = "float32"
+    """Format of their products on a GPU."""
 
     def __init__(self, size: Sam2Size) -> None:
         super().__init__()

@@ -6,7 +6,6 @@ padded on the left with the mask always given (protocols/model#traps).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,28 +15,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 from geomag.data.prompts import IMAGE_TOKEN, frame
 from geomag.model.decoding import Generated, KeptSteps, greedy
 from geomag.model.merged import MergedAdapter
-
-IGNORE = -100
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A left-padded batch of merged embeddings."""
-
-    embeds: Tensor
-    """``[B, S, D]``."""
-    mask: Tensor
-    """``[B, P + S]``, 0 on padding that a later position would see; or bool ``[B, 1, S, S]``, True
-    where a row may look."""
-    positions: Tensor
-    """``[B, S]``, counted along each prompt."""
-    image_columns: Tensor
-    """``[B, P + S]`` bool: where the visual tokens stand."""
-    labels: Tensor
-    """``[B, S]``: answer ids at their own positions, -100 elsewhere."""
-    past: Sequence[tuple[Tensor, Tensor]] | None = None
-    """Per layer the keys and values ``[B, kv_heads, P, hd]`` of P positions that were read before
-    (`geomag.model.prefix`); None: P = 0."""
+from geomag.model.packed import IGNORE, Packed
 
 
 class Vlm(nn.Module):
@@ -74,6 +52,16 @@ class Vlm(nn.Module):
     def width(self) -> int:
         """Hidden width D of the language model."""
         return int(self.llava.config.text_config.hidden_size)
+
+    @property
+    def image_px(self) -> int:
+        """Side of the square that the vision tower was trained on."""
+        return int(self.llava.config.vision_config.image_size)
+
+    @property
+    def patch_px(self) -> int:
+        """Side of the square that one visual token sees."""
+        return int(self.llava.config.vision_config.patch_size)
 
     @property
     def device(self) -> torch.device:

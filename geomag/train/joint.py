@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geomag.config.schema import TrainConfig
+from geomag.config.schema import PromptConfig, TrainConfig
 from geomag.data.benchmarks import Task
 from geomag.model.geomag import GeoMag
 from geomag.model.packing import PackedQuestion, QuestionIds
@@ -40,11 +40,14 @@ class JointTraining:
 
     @classmethod
     def of_samples(
-        cls, model: GeoMag, samples: Mapping[str, Sequence[Sample]], config: TrainConfig
+        cls,
+        model: GeoMag,
+        samples: Mapping[str, Sequence[Sample]],
+        config: TrainConfig,
+        prompt: PromptConfig,
     ) -> "JointTraining":
-        """The job on samples of each benchmark that are there already."""
-        n_seg = len(model.seg_ids)
-        return cls(model, Mixture(samples, config, model.profile.prompt, n_seg=n_seg), config)
+        """The job on samples of each benchmark that are there already, in a wording."""
+        return cls(model, Mixture(samples, config, prompt, n_seg=len(model.seg_ids)), config)
 
     def parameters(self) -> dict[str, Tensor]:
         """Adapter, projection, decoder, beta and omega."""

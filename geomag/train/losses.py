@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from geomag.config.schema import CeMean
-from geomag.model.vlm import IGNORE, Packed
+from geomag.model.packed import IGNORE, Packed
 
 
 def answer_loss(logits: Tensor, packed: Packed, *, mean: CeMean = "token") -> Tensor:

@@ -93,7 +93,7 @@ def train_model(
     model.train()
     model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
     train(job, settings, checkpoints=checkpoints, identity=inputs, log=on_metrics)
-    digests = save_trained(model.eval(), artifacts / "models")
+    digests = save_trained(model.eval(), artifacts / "models", profile)
     shutil.rmtree(checkpoints)
     return digests
 

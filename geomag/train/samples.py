@@ -101,7 +101,7 @@ def _sample(
     visual: Tensor,
     features: tuple[Tensor, ...],
 ) -> Sample:
-    patch = model.profile.vlm.patch_px
+    patch = model.vlm.patch_px
     side = model.sam.size.image_px // 2
     first = records[0]
     masks = [decode_mask(rle) for rle in first.masks]

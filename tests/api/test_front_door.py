@@ -3,41 +3,37 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from rasterio.crs import CRS
+from safetensors.torch import load_file, save_file
 
 from geomag import Answer, GeoMag, GeoMagDataset, GeoMagProcessor
+from geomag.ask.answer import ask_image
 from geomag.ask.notes import plain_text
+from geomag.ask.options import AskOptions
 from geomag.ask.scene import Grid
+from geomag.ask.vectors import COLUMNS
 from geomag.config.load import load_profile
 from geomag.data.benchmarks import Split, Task
 from geomag.data.records import Record
 from geomag.errors import GeoMagError, ImageError, WeightsError
 from geomag.geometry import PixelBox, decode_mask, encode_mask
+from geomag.inference.output import DrawnMask, PipelineOutput
 from geomag.inference.pipeline import Pipeline
-from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
-from tests.ask.rasters import AT, write_tif
+from geomag.inference.prompt import Prompt
+from tests.ask.models import NAMES, NONE, ONE, THREE
+from tests.ask.rasters import AT, UTM, write_tif
 
 pytestmark = pytest.mark.integration
 PIXELS = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    root = tmp_path_factory.mktemp("project")
-    profile = write_project(root)
-    (root / "params.yaml").write_text(f"profile: {profile}\n")
-    return root
-
-
-@pytest.fixture(scope="module")
-def model(project):
-    return GeoMag.from_pretrained(project)
 
 
 def test_importing_geomag_loads_nothing_heavy():
@@ -57,12 +53,12 @@ def test_a_name_that_is_not_there_is_refused_as_python_does():
 def test_the_answer_is_that_of_the_one_path(project, model):
     profile = load_profile(str(project / "tiny.yaml"))
     pipeline = Pipeline.load(project / "artifacts" / "models", profile)
-    reply, answer = pipeline.ask(PIXELS, ONE), model.ask(PIXELS, ONE)
+    output, answer = pipeline.ask(PIXELS, ONE), model.ask(PIXELS, ONE)
     assert isinstance(answer, Answer)
-    assert (answer.raw_text, answer.text) == (reply.text, plain_text(reply.text))
-    assert np.array_equal(answer.masks[0], reply.masks[0].pixels)
+    assert (answer.raw_text, answer.text) == (output.text, plain_text(output.text))
+    assert np.array_equal(answer.masks[0], output.masks[0].pixels)
     assert answer.phrases == ("the red ship",)
-    assert answer.windows == reply.crop_boxes
+    assert answer.windows == output.crop_boxes
     assert (answer.granularity, answer.task, answer.prompt) == ("pixel", "referring", ONE)
     assert answer.confidence == answer.mask_scores[0]
     assert answer.heatmap.shape == (4, 4)
@@ -137,46 +133,86 @@ def test_an_answer_is_shown_and_kept_whole(model, tmp_path):
 
 
 def test_objects_are_pieces_of_masks_with_their_pixels_on_the_ground():
-    mask = np.zeros((6, 8), dtype=bool)
+    mask, chance = np.zeros((6, 8), dtype=bool), np.full((6, 8), 255, dtype=np.uint8)
     mask[1:3, 1:4] = True
     mask[4:6, 6:8] = True
-    plain = {
-        "text": "", "raw_text": "[SEG]", "confidence": 0.5, "prompt": "", "task": None,
-        "task_confidence": 0.0, "granularity": "pixel", "granularity_confidence": 1.0,
-        "visual_tokens": 4, "image": np.zeros((6, 8, 3), np.uint8), "masks": (mask,),
-        "phrases": ("ship",), "mask_scores": (0.5,),
-    }  # fmt: skip
-    rows = Answer(**plain)._objects()
-    assert [(phrase, score, area) for phrase, score, area, _ in rows] == [
-        ("ship", 0.5, 6),
-        ("ship", 0.5, 4),
+    chance[4:6, 6:8] = 51
+    output = PipelineOutput("[SEG]", (DrawnMask("ship", 0.7, mask, chance),))
+    image = np.zeros((6, 8, 3), np.uint8)
+    plain = Answer(output=output, asked=Prompt("Mark it.", "ship"), image=image, model="base:b1")
+    frame = plain.to_geodataframe()
+    assert list(frame.columns) == [*COLUMNS, "geometry"]
+    assert frame[["id", "mask", "phrase", "area_px"]].to_numpy().tolist() == [
+        [1, 1, "ship", 6],
+        [2, 1, "ship", 4],
     ]
-    assert set(rows[0][3]["coordinates"][0]) == {(1, 1), (1, 3), (4, 3), (4, 1)}
-    placed = Answer(**plain, grid=Grid(8, 6, AT, None))._objects()
-    assert [area for _, _, area, _ in placed] == [6, 4]
-    assert AT * (1, 1) in placed[0][3]["coordinates"][0]
+    assert frame.score.tolist() == [1.0, 0.2]
+    assert frame.area_m2.isna().all()
+    assert frame.crs is None
+    assert frame.geometry[0].equals(shapely.box(1, 1, 4, 3))
+    placed = replace(plain, grid=Grid(8, 6, AT, CRS.from_string(UTM))).to_geodataframe()
+    assert placed.crs.to_epsg() == 32631
+    assert placed.area_m2.tolist() == [6 * 0.25, 4 * 0.25]
+    assert placed.area.tolist() == placed.area_m2.tolist()
+    assert AT @ (1, 1) in placed.geometry[0].exterior.coords
 
 
-def test_a_saved_model_answers_alike_and_stock_peft_opens_its_adapter(model, tmp_path):
-    from peft import AutoPeftModelForCausalLM
-    from transformers import AutoTokenizer
+def test_the_table_of_an_answer_is_the_layer_that_ask_writes(project, model, tmp_path):
+    tif = write_tif(tmp_path / "a.tif", PIXELS.transpose(2, 0, 1))
+    answer = model.ask(tif, ONE)
+    options = AskOptions(min_area_px=1, pictures=False)
+    ask_image(model.pipeline, tif, ONE, tmp_path / "out", options, log=lambda _: None)
+    layer = geopandas.read_file(tmp_path / "out" / "objects.gpkg", fid_as_index=True).reset_index()
+    frame = answer.to_geodataframe()
+    assert len(frame)
+    assert frame.geometry.geom_equals(layer.geometry).all()
+    for column in ("phrase", "score", "area_px", "area_m2", "prompt", "model"):
+        assert frame[column].tolist() == layer[column].tolist(), column
 
+
+def test_a_saved_model_answers_alike_and_is_never_written_over(model, tmp_path):
     model.save_pretrained(tmp_path / "saved")
     again = GeoMag.from_pretrained(tmp_path / "saved", device="cpu", dtype="float32")
     first, second = model.ask(PIXELS, ONE), again.ask(PIXELS, ONE)
     assert np.array_equal(first.masks[0], second.masks[0])
-    adapter = str(tmp_path / "saved" / "adapter")
-    stock = AutoPeftModelForCausalLM.from_pretrained(adapter)
-    tokenizer = AutoTokenizer.from_pretrained(adapter)
-    assert tokenizer.convert_tokens_to_ids("[SEG0]") == model.seg_ids[0]
-    kept = load_file(model.folder / "adapter" / "adapter_model.safetensors")
-    opened = dict(stock.named_parameters())
-    lora = {name: tensor for name, tensor in kept.items() if "lora" in name}
-    assert lora
-    for name, tensor in lora.items():
-        assert torch.equal(tensor, opened[name.replace(".weight", ".default.weight")])
     with pytest.raises(GeoMagError, match="something lies there"):
         model.save_pretrained(tmp_path / "saved")
+
+
+def test_stock_peft_on_stock_llava_has_the_logits_of_the_saved_model(model, tmp_path):
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "saved"
+    model.save_pretrained(folder)
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    draw = torch.Generator().manual_seed(0)  # a fresh adapter's LoRA is zero and changes nothing
+    moved = {
+        k: v + 0.1 * torch.randn(v.shape, generator=draw) for k, v in load_file(weights).items()
+    }
+    save_file(moved, weights, metadata={"format": "pt"})
+    ours = GeoMag.from_pretrained(folder, device="cpu", dtype="float32")
+    adapter = str(folder / "adapter")
+    stock = AutoPeftModelForCausalLM.from_pretrained(adapter, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(adapter)
+    assert tokenizer.convert_tokens_to_ids("[SEG0]") == ours.seg_ids[0]
+    ids = [5, *[ours.vlm.image_id] * 16, *tokenizer(ONE)["input_ids"], *ours.seg_ids]
+    inputs = {
+        "input_ids": torch.tensor([ids]),
+        "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
+        "pixel_values": torch.randn(1, 3, 56, 56, generator=draw),
+    }
+    with torch.no_grad():
+        wanted, said = ours.vlm.llava(**inputs).logits, stock(**inputs).logits
+        with ours.vlm.base_weights():
+            base = ours.vlm.llava(**inputs).logits
+    assert torch.allclose(said, wanted, atol=1e-4)
+    assert not torch.allclose(base, wanted, atol=1e-1)
+
+
+def test_the_network_holds_plain_values_and_no_profile(model):
+    assert not hasattr(model, "profile")
+    assert model.sam.precision == model.pipeline.profile.encoder.precision
 
 
 def test_where_there_is_no_model_the_message_says_what_was_looked_for(tmp_path):

@@ -51,7 +51,7 @@ def write_project(root: Path) -> Path:
     models = root / "artifacts" / "models"
     save_base(models / "base", _fitted_vlm(profile), sample_encoder(profile))
     torch.manual_seed(1)
-    save_trained(untrained(models, profile), models)
+    save_trained(untrained(models, profile), models, profile)
     encoder = build_text_encoder(profile.text_encoder)
     levels, tasks = GranularityClassifier(encoder.width), TaskClassifier(encoder.width)
     with torch.no_grad():

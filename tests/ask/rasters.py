@@ -8,8 +8,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from geomag.inference.answer import DrawnMask, Reply
 from geomag.inference.framing import wording_in
+from geomag.inference.output import DrawnMask, PipelineOutput
 
 UTM = "EPSG:32631"
 AT = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
@@ -60,7 +60,9 @@ class BrightPixels:
         self.asked.append(image.copy())
         if self.failing(image):
             raise RuntimeError("CUDA out of memory")
-        return Reply("It is [SEG].", (DrawnMask(prompt.subject, 0.8, image[..., 0] > 200),))
+        return PipelineOutput(
+            "It is [SEG].", (DrawnMask(prompt.subject, 0.8, image[..., 0] > 200),)
+        )
 
 
 def tiny_header_tif(path: Path, width: int, height: int) -> Path:

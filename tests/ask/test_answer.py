@@ -12,11 +12,11 @@ from geomag.ask.options import AskOptions
 from geomag.config import load_profile
 from geomag.data.benchmarks import Task
 from geomag.errors import GeoMagError, ResumeError
-from geomag.inference.answer import DrawnMask, Reply
 from geomag.inference.framing import frame_prompt
+from geomag.inference.output import DrawnMask, PipelineOutput
 from geomag.inference.prompt import read_prompt
 from geomag.magcrop.granularity import TaskGuess
-from tests.ask.ogr import read_layer
+from tests.ask.layers import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 
 PROMPT = "Mark the red ship in this image with a mask."
@@ -67,7 +67,7 @@ def test_f07_without_a_crs_objects_are_pixels_and_geojson_only_on_request(tmp_pa
     answer = ask(path, tmp_path / "out")
     assert answer["files"] == [*MASK, "objects.gpkg", *PICTURES]
     assert any("no CRS" in note for note in answer["notes"])
-    assert read_layer(tmp_path / "out" / "objects.gpkg")[1][0]["area_m2"] == ""
+    assert read_layer(tmp_path / "out" / "objects.gpkg")[1][0]["area_m2"] is None
     ask(path, tmp_path / "out", formats=("geojson",))
     tree = json.loads((tmp_path / "out" / "objects.geojson").read_text())
     assert "rows growing downward" in tree["coordinates"]
@@ -119,7 +119,7 @@ def test_f11_an_object_across_seams_is_one_whatever_the_windows(tmp_path, tile):
     assert answer["tiles"]["count"] > 4
     assert np.array_equal(mask_of(tmp_path / "whole"), mask_of(tmp_path / "tiled"))
     whole, tiled = (read_layer(tmp_path / name / "objects.gpkg")[1] for name in ("whole", "tiled"))
-    assert [row["area_px"] for row in tiled] == ["2700", "200"]
+    assert [row["area_px"] for row in tiled] == [2700, 200]
     assert tiled == whole
 
 
@@ -183,19 +183,19 @@ def test_f23_mask_tokens_and_turn_markers_in_a_question_are_text():
 
 
 class Fixed(BrightPixels):
-    """Gives one reply, whatever is asked."""
+    """Gives one output, whatever is asked."""
 
-    def __init__(self, reply):
+    def __init__(self, output):
         super().__init__()
-        self.reply = reply
+        self.output = output
 
     def ask(self, image, prompt, *, arm="magcrop"):
-        return self.reply
+        return self.output
 
 
 def test_f24_no_mask_is_said_with_its_reason(tmp_path):
     path = write_tif(tmp_path / "a.tif", grey(8, 8))
-    answer = ask(path, tmp_path / "out", Fixed(Reply("It is [SEG", n_incomplete=1)))
+    answer = ask(path, tmp_path / "out", Fixed(PipelineOutput("It is [SEG", n_incomplete=1)))
     assert "No mask was drawn: 1 mask groups were cut short." in answer["notes"]
     assert not (tmp_path / "out" / "mask.tif").exists()
 
@@ -207,7 +207,7 @@ def test_f24_three_masks_stay_apart_even_of_one_phrase(tmp_path):
         mask = np.zeros((8, 8), dtype=bool)
         mask[2 * i : 2 * i + 3] = True  # each covers a row of the next
         drawn.append(DrawnMask(phrase, 0.4 + i / 5, mask))
-    answer = ask(path, tmp_path / "out", Fixed(Reply("three [SEG]", tuple(drawn))))
+    answer = ask(path, tmp_path / "out", Fixed(PipelineOutput("three [SEG]", tuple(drawn))))
     assert [(m["value"], m["phrase"], m["score"]) for m in answer["masks"]] == [
         (1, "ship", 0.4),
         (2, "ship", 0.6),

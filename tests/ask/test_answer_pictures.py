@@ -12,8 +12,8 @@ from geomag.ask.notes import plain_text
 from geomag.ask.options import AskOptions
 from geomag.cli.ask import summary
 from geomag.geometry import PixelBox
-from geomag.inference.answer import DrawnMask, Reply
-from tests.ask.ogr import read_value_table
+from geomag.inference.output import DrawnMask, PipelineOutput
+from tests.ask.layers import read_category_names
 from tests.ask.rasters import BrightPixels, grey, write_tif
 
 
@@ -33,7 +33,7 @@ class Two(BrightPixels):
         heat = np.zeros((4, 6), dtype=np.float32)
         heat[1, 4] = 2.0
         boxes = (PixelBox(60, 10, 120, 50), PixelBox(70, 15, 100, 40))
-        return Reply(
+        return PipelineOutput(
             "<p> Tanks </p> [SEG] and <p> more </p> [SEG].", drawn, "pixel", self.confidence, boxes,
             heat=heat,
         )  # fmt: skip
@@ -59,12 +59,13 @@ def test_the_masks_values_have_colours_and_names_that_gdal_reads(answered):
         assert table[2] == (*colour(2), 255)
         tags = raster.tags()
     assert (tags["MASK_1"], tags["MASK_2"]) == ("storage tanks", "a & <b>")
-    assert read_value_table(out / "mask.tif") == [
-        ("0", "background"),
-        ("1", "storage tanks"),
-        ("2", "a & <b>"),
-        ("255", "not seen"),
-    ]
+    names = read_category_names(out / "mask.tif")
+    assert {value: name for value, name in enumerate(names) if name} == {
+        0: "background",
+        1: "storage tanks",
+        2: "a & <b>",
+        255: "not seen",
+    }
 
 
 def test_the_overlay_shows_each_mask_in_its_colour_over_the_scene(answered):

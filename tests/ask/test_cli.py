@@ -10,15 +10,14 @@ from PIL import Image
 
 from geomag.ask.pictures import magcrop_pictures
 from geomag.cli.main import main
-from geomag.config.load import load_profile
-from geomag.experiments.windows import with_settings
+from geomag.config.load import load_profile, override
 from geomag.inference.pipeline import Pipeline
 from geomag.inference.prompt import read_prompt
 from geomag.inference.question import Question
 from geomag.magcrop.mask_window import mask_window
 from geomag.manifest import read_manifest
+from tests.ask.layers import read_layer
 from tests.ask.models import NAMES, NONE, ONE, THREE, write_project
-from tests.ask.ogr import read_layer
 from tests.ask.rasters import AT, grey, write_tif
 
 pytestmark = pytest.mark.integration
@@ -34,6 +33,12 @@ def project(tmp_path_factory):
 def pipeline(project):
     root, profile = project
     return Pipeline.load(root / "artifacts" / "models", load_profile(str(profile)))
+
+
+def with_settings(pipeline, **sections):
+    """The same parts under other settings."""
+    profile = override(pipeline.profile, **sections)
+    return Pipeline(pipeline.model, pipeline.classifier, profile)
 
 
 @pytest.fixture
@@ -157,7 +162,7 @@ def test_magcrop_shows_the_masks_window_and_views_where_the_profile_looks_around
 ):
     image = np.moveaxis(noise(160, 160, seed=3), 0, 2)
     settings = {"probe": "mask", "view": "tokens"}
-    masks_first = Pipeline(with_settings(pipeline.model, magcrop=settings), pipeline.classifier)
+    masks_first = with_settings(pipeline, magcrop=settings)
     facts = magcrop_pictures(masks_first, image, ONE, tmp_path)
     assert "probability that a pixel belongs to a mask" in facts["chosen_by"]
     assert (facts["heat_share"], facts["target_token"]) == (None, None)
@@ -182,7 +187,7 @@ def test_magcrop_says_why_it_crops_nothing(command, tmp_path):
 def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(pipeline):
     image = np.moveaxis(noise(160, 260), 0, 2)
     settings = {"large_px": 200, "tile_px": 80, "sizes": [0.25]}
-    large = Pipeline(with_settings(pipeline.model, magcrop=settings), pipeline.classifier)
+    large = with_settings(pipeline, magcrop=settings)
     (looked,) = large.prepare([Question(image, large.fit(read_prompt(ONE)))])
     assert looked.heat.first.shape == (2 * 4, 3 * 4)  # 2 x 3 tiles of a 4 x 4 probe
     outer = looked.boxes[0]
@@ -200,8 +205,7 @@ def test_a_large_image_is_probed_by_tiles_and_its_mask_lies_inside_the_window(pi
 
 def test_the_mask_probe_crops_around_what_the_plain_answer_drew(pipeline):
     image = np.moveaxis(noise(160, 160, seed=3), 0, 2)
-    masks_first = with_settings(pipeline.model, magcrop={"probe": "mask"})
-    other = Pipeline(masks_first, pipeline.classifier)
+    other = with_settings(pipeline, magcrop={"probe": "mask"})
     (mask,) = other.ask(image, ONE, arm="plain").masks
     (looked,) = other.prepare([Question(image, other.fit(read_prompt(ONE)))])
     window = mask_window(mask.pixels, min_px=other.profile.magcrop.min_px)

@@ -11,9 +11,8 @@ from rasterio.crs import CRS
 
 from geomag.ask.answer import ask_image
 from geomag.ask.options import AskOptions
-from geomag.ask.rings import polygon_area, simplified
-from geomag.inference.answer import DrawnMask, Reply
-from tests.ask.ogr import read_layer
+from geomag.inference.output import DrawnMask, PipelineOutput
+from tests.ask.layers import read_layer
 from tests.ask.rasters import AT, UTM, BrightPixels, grey, write_tif
 
 PROMPT = "Mark the red ship in this image with a mask."
@@ -24,7 +23,7 @@ class Probable(BrightPixels):
 
     def ask(self, image, prompt, *, arm="magcrop"):
         mask = DrawnMask(prompt.subject, 0.8, image[..., 0] > 200, image[..., 1])
-        return Reply("It is [SEG].", (mask,))
+        return PipelineOutput("It is [SEG].", (mask,))
 
 
 def ask(path, out, model=None, **options):
@@ -105,15 +104,28 @@ def test_simplified_outlines_have_fewer_corners_and_the_areas_of_the_pixels(tmp_
     assert areas[1] == pytest.approx(areas[0], rel=0.05)
 
 
-def test_an_outline_that_would_cross_itself_is_simplified_less():
-    # a slit one pixel wide: both of its banks lie within the tolerance of one line
-    ring = np.array(
-        [[0, 0], [20, 0], [20, 9], [2, 9], [2, 10], [20, 10], [20, 20], [0, 20], [0, 0]], float
-    )
-    (kept,) = simplified([ring], 100.0)
-    assert polygon_area([kept]) > 0
-    inner = np.array([[5, 2], [5, 8], [15, 8], [15, 2], [5, 2]], float)
-    assert len(simplified([ring, inner], 0.5)) == 2
+def test_an_outline_that_would_cross_itself_is_simplified_less(tmp_path):
+    # a slit one pixel wide, whose banks lie within the tolerance of one line, and a hole beside it
+    pixels = grey(40, 40, (5, 5, 35, 35))
+    pixels[:, 18:19, 10:35], pixels[:, 24:32, 12:30] = 50, 50
+    path = write_tif(tmp_path / "a.tif", pixels)
+    ask(path, tmp_path / "out", simplify_px=3.0)
+    (row,) = read_layer(tmp_path / "out" / "objects.gpkg")[1]
+    assert row["geometry"].is_valid
+    assert len(row["geometry"].interiors) == 1
+    assert row["area_px"] == 900 - 25 - 8 * 18
+
+
+def test_an_object_that_closes_on_itself_at_a_corner_is_a_valid_polygon(tmp_path):
+    pixels = grey(30, 30, (5, 5, 25, 25))
+    pixels[:, 10:20, 10:20] = 50  # a hole
+    pixels[:, 5:10, 20:25] = 50  # and a bay that meets it at one corner
+    path = write_tif(tmp_path / "a.tif", pixels)
+    ask(path, tmp_path / "out")
+    (row,) = read_layer(tmp_path / "out" / "objects.gpkg")[1]
+    assert row["geometry"].is_valid
+    assert row["geometry"].geom_type == "Polygon"
+    assert row["area"] == pytest.approx((400 - 100 - 25) / 4)
 
 
 @pytest.mark.parametrize("crs", [None, 'LOCAL_CS["site grid",UNIT["metre",1]]'])
@@ -126,7 +138,7 @@ def test_a_transform_without_a_place_on_the_ground_places_mask_and_objects_alike
     with rasterio.open(tmp_path / "out" / "mask.tif") as raster:
         assert (raster.crs, raster.transform) == (None, AT)
     code, (row,) = read_layer(tmp_path / "out" / "objects.gpkg")
-    assert (code, row["area"], row["area_m2"]) == (None, pytest.approx(8 * 0.25), "")
+    assert (code, row["area"], row["area_m2"]) == (None, pytest.approx(8 * 0.25), None)
     tree = json.loads((tmp_path / "out" / "objects.geojson").read_text())
     corners = {tuple(p) for p in tree["features"][0]["geometry"]["coordinates"][0]}
     assert corners == {AT @ corner for corner in ((2, 3), (6, 3), (6, 5), (2, 5))}

@@ -9,7 +9,7 @@ from geomag.ask.options import AskOptions
 from geomag.ask.scene_answer import SceneRule, scene_rule, scene_text
 from geomag.data.benchmarks import Task
 from geomag.errors import GeoMagError
-from geomag.inference.answer import Reply
+from geomag.inference.output import PipelineOutput
 from geomag.inference.prompt import Prompt
 from tests.ask.rasters import BrightPixels, grey, tiny_header_tif, write_tif
 
@@ -30,7 +30,7 @@ class BrightWords(BrightPixels):
         self.asked.append(image.copy())
         bright = int((image[..., 0] > 200).sum())
         counted = prompt.given.startswith("How many")
-        return Reply(str(round(bright / 16)) if counted else "yes" if bright else "no")
+        return PipelineOutput(str(round(bright / 16)) if counted else "yes" if bright else "no")
 
 
 def ask(path, out, words, model):

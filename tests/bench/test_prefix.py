@@ -12,6 +12,7 @@ def test_both_ways_are_timed_and_set_against_each_other():
     lines = []
     result = bench_prefix(
         untrained_model(load_profile("sample")),
+        load_profile("sample"),
         n_questions=8,
         runs=1,
         full_size=False,

@@ -9,7 +9,7 @@ from geomag.data.records import Record
 from geomag.experiments.budgets import budgets, compare_budgets
 from geomag.geometry import encode_mask
 from geomag.model.query import ModelAnswer
-from tests.model.whole import tiny_geomag
+from tests.model.whole import tiny_geomag, tiny_profile
 
 TRUTH = np.zeros((90, 120), dtype=bool)
 TRUTH[20:60, 20:60] = True
@@ -36,19 +36,18 @@ def result(tmp_path_factory):
             made.append(ModelAnswer("[SEG]", (mask,), (), 0, (0.5,)))
         return made
 
-    # `with_settings` copies the model, and this answer with it
     model.answer = answer
     place = {"benchmark": "rrsis_d", "split": Split.TEST, "task": Task.REFERRING, "image": "a.png"}
     size = {"width": 120, "height": 90, "masks": (encode_mask(TRUTH),)}
     records = [Record(**place, **size, id="0", text="The red ship.")]
     lines = []
-    found = compare_budgets(model, folder, records, log=lines.append)
+    found = compare_budgets(model, model.profile, folder, records, log=lines.append)
     return model, found, read, lines
 
 
 def test_budgets_are_squares_up_to_the_tower_s_own(result):
-    assert budgets(result[0]) == [36, 64]
-    assert budgets(tiny_geomag(vlm={"image_px": 336})) == [36, 64, 100, 144, 256, 400, 576]
+    assert budgets(result[0].profile) == [36, 64]
+    assert budgets(tiny_profile(vlm={"image_px": 336})) == [36, 64, 100, 144, 256, 400, 576]
 
 
 def test_every_way_is_asked_once_and_reads_within_its_budget(result):

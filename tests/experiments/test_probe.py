@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from geomag.cli.main import app
 from geomag.experiments.probe import changes, compare_probes
 from tests.experiments.test_windows import record
-from tests.model.whole import tiny_geomag
+from tests.model.whole import tiny_geomag, tiny_profile
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ def result(tmp_path_factory):
     records.append(record(6, "0.png"))  # nothing is marked: left out
     model = tiny_geomag(seed=2, magcrop={"min_px": 16}, score={"resamples": 50}).eval()
     lines = []
-    found = compare_probes(model, folder, records, log=lines.append)
+    found = compare_probes(model, model.profile, folder, records, log=lines.append)
     assert len(lines) == len(found["rows"])
     return found
 
 
 def test_every_switch_but_the_profile_s_own_value_is_tried_once():
-    profile = tiny_geomag(magcrop={"layer": 0, "gamma": 1.0}).profile
+    profile = tiny_profile(magcrop={"layer": 0, "gamma": 1.0})
     tried = changes(profile, 3)
     assert [value for _, name, value in tried if name == "layer"] == [1, 2]
     assert [value for _, name, value in tried if name == "gamma"] == [0.0, 0.25, 0.5]

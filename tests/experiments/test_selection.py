@@ -43,7 +43,7 @@ def kept(tmp_path, model):
     size = {"width": 120, "height": 90, "masks": (encode_mask(TRUTH),)}
     record = Record(**place, **size, id="0", text="The red ship.")
     lines = []
-    result = compare_selections(model, tmp_path, [record], log=lines.append)
+    result = compare_selections(model, model.profile, tmp_path, [record], log=lines.append)
     assert len(lines) == 1 + 1 + len(RULES)
     return result["records"][0]["scores"]
 

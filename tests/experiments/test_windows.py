@@ -17,7 +17,6 @@ from geomag.experiments.windows import (
     gated,
     score_of,
     summary,
-    with_settings,
 )
 from geomag.geometry import encode_mask
 from geomag.metrics.bootstrap import Resampling
@@ -97,18 +96,16 @@ def drawing_model(**sections):
     return model
 
 
-def test_other_settings_leave_the_model_as_it_is():
+def test_every_probe_is_tried_with_its_windows_trusted_and_with_the_surer_answer_kept():
     model = tiny_geomag()
-    other = with_settings(model, magcrop={"gate": 0.5})
-    assert (model.profile.magcrop.gate, other.profile.magcrop.gate) == (0.0, 0.5)
-    assert other.vlm is model.vlm
+    ways = arms(model, model.profile)
     probes = ("attention", "mask", "attention+mask", "oracle", "random")
-    assert [arm.name for arm in arms(model)] == [
+    assert [arm.name for arm in ways] == [
         *probes,
         *(f"{name}, confidence" for name in probes),
     ]
-    assert {arm.model.profile.magcrop.answer_selection for arm in arms(model)[:5]} == {"window"}
-    assert {arm.model.profile.magcrop.answer_selection for arm in arms(model)[5:]} == {"confidence"}
+    assert {arm.profile.magcrop.answer_selection for arm in ways[:5]} == {"window"}
+    assert {arm.profile.magcrop.answer_selection for arm in ways[5:]} == {"confidence"}
 
 
 def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_path):
@@ -121,15 +118,18 @@ def test_every_probe_is_set_against_plain_and_gates_come_from_validation(tmp_pat
         mask[20:40, 10 + 20 * number : 40 + 20 * number] = True
         records.append(record(number, f"{number}.png", mask))
     lines = []
-    result = compare_windows(model, tmp_path, records[:2], records[2:], log=lines.append)
+    ways = arms(model, model.profile)
+    result = compare_windows(
+        model, model.profile, tmp_path, records[:2], records[2:], log=lines.append
+    )
     rows = result["rows"]
     assert set(rows) == {
         *("attention", "attention, gated", "mask", "mask, gated"),
         *("attention+mask", "oracle", "random"),
-        *(f"{arm.name}" for arm in arms(model)[5:]),
+        *(f"{arm.name}" for arm in ways[5:]),
     }
     assert [row["id"] for row in result["records"]] == [r.id for r in records[2:]]
-    assert set(result["records"][0]["scores"]) == {"plain", *(arm.name for arm in arms(model))}
+    assert set(result["records"][0]["scores"]) == {"plain", *(arm.name for arm in ways)}
     assert set(result["gates"]) == {"gate", "mask_gate"}
     assert rows["oracle"]["crop_recall"] == 1.0
     assert len({row["plain"] for row in rows.values()}) == 1
@@ -148,7 +148,7 @@ def test_the_4k_set_is_drawn_once_and_every_path_scored_on_it(tmp_path):
     before = (tmp_path / "00000.jpg").stat().st_mtime_ns
     # views of tokens: Eq 2 over 27 megapixels a look is what takes its time
     model = drawing_model(score={"resamples": 50}, magcrop={"view": "tokens"})
-    result = compare_large(model, tmp_path, write_large, seed=3, n_scenes=1, log=lambda _: None)
+    result = compare_large(model, model.profile, tmp_path, first, log=lambda _: None)
     assert scenes(tmp_path, write_large, seed=3, n_scenes=1) == first
     assert (tmp_path / "00000.jpg").stat().st_mtime_ns == before
     assert list(result["rows"]) == [

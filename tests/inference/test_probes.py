@@ -54,7 +54,9 @@ def model_that_draws(mask, score, **magcrop):
 
 def test_attention_takes_stored_maps_and_probes_the_others():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16}).eval()
-    stored, new = AttentionProbe(model).find([wanted(REGION, heat=Heat(HEAT)), wanted()])
+    stored, new = AttentionProbe(model, model.profile).find(
+        [wanted(REGION, heat=Heat(HEAT)), wanted()]
+    )
     assert stored.boxes == (PixelBox(0, 150, 75, 200),)
     assert stored.confidence == pytest.approx(9.01 / HEAT.sum())
     assert new.heat.first.shape == (4, 4)
@@ -64,10 +66,10 @@ def test_attention_takes_stored_maps_and_probes_the_others():
 
 def test_a_stored_second_map_is_looked_through_where_it_is_of_the_window_found_now():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16}).eval()
-    (probed,) = AttentionProbe(model).find([wanted()])
+    (probed,) = AttentionProbe(model, model.profile).find([wanted()])
     kept = replace(probed.heat, second=HEAT)
     moved = replace(kept, box=PixelBox(75, 50, 150, 100))
-    found = AttentionProbe(model).find(
+    found = AttentionProbe(model, model.profile).find(
         [
             wanted(heat=kept),
             wanted(heat=moved),
@@ -86,7 +88,7 @@ def test_a_stored_second_map_is_looked_through_where_it_is_of_the_window_found_n
 def test_attention_leaves_the_image_whole_where_the_heat_is_spread():
     model = tiny_geomag(magcrop={"sizes": [0.25], "min_px": 16, "gate": 0.5}).eval()
     flat = Heat(np.ones((4, 4), dtype=np.float32))
-    sharp, doubtful = AttentionProbe(model).find(
+    sharp, doubtful = AttentionProbe(model, model.profile).find(
         [wanted(REGION, heat=Heat(HEAT)), wanted(REGION, heat=flat)]
     )
     assert sharp.boxes
@@ -96,7 +98,7 @@ def test_attention_leaves_the_image_whole_where_the_heat_is_spread():
 
 def test_the_mask_probe_asks_plainly_and_looks_around_what_was_drawn():
     model, asked = model_that_draws(MASK, 0.8)
-    (found,) = MaskProbe(model).find([wanted()])
+    (found,) = MaskProbe(model, model.profile).find([wanted()])
     assert found.boxes == (mask_window(MASK, min_px=16).box,)
     assert found.confidence == 0.8
     assert asked[0].model_input.image is IMAGE
@@ -110,14 +112,14 @@ def test_the_mask_probe_asks_plainly_and_looks_around_what_was_drawn():
 )
 def test_a_doubtful_mask_gives_no_window(mask, score, gate):
     model, _ = model_that_draws(mask, score, mask_gate=gate)
-    (found,) = MaskProbe(model).find([wanted()])
+    (found,) = MaskProbe(model, model.profile).find([wanted()])
     assert found.boxes == ()
     assert found.heat is None
 
 
 def test_only_pixel_level_questions_are_asked_for_a_mask():
     model, asked = model_that_draws(MASK, 0.8)
-    found = MaskProbe(model).find([wanted(Granularity.REGION), wanted()])
+    found = MaskProbe(model, model.profile).find([wanted(Granularity.REGION), wanted()])
     assert len(asked) == 1
     assert found[0].boxes == ()
     assert found[1].boxes
@@ -126,7 +128,7 @@ def test_only_pixel_level_questions_are_asked_for_a_mask():
 @pytest.mark.parametrize("score", [0.9, 0.3])
 def test_together_the_mask_leads_where_it_is_sure_and_the_map_elsewhere(score):
     model, _ = model_that_draws(MASK, score, mask_gate=0.5)
-    (found,) = JointProbe(model).find([wanted(heat=Heat(HEAT))])
+    (found,) = JointProbe(model, model.profile).find([wanted(heat=Heat(HEAT))])
     if score > 0.5:
         assert found.boxes == (mask_window(MASK, min_px=16).box,)
     else:
@@ -138,7 +140,7 @@ def test_only_a_large_image_is_searched_for_what_its_mask_does_not_show():
     model, _ = model_that_draws(MASK, 0.3, mask_gate=0.5, large_px=250)
     small = replace(wanted(heat=Heat(HEAT)), image=IMAGE[:, :240])
     large = wanted(heat=Heat(HEAT))
-    found = MaskOrSearch(model).find([large, small, large])
+    found = MaskOrSearch(model, model.profile).find([large, small, large])
     eq4 = [PixelBox(0, 150, 75, 200)]
     assert [list(one.boxes[:1]) for one in found] == [eq4, [], eq4]
     assert all(one.plain is not None for one in found)
@@ -162,4 +164,5 @@ def test_the_oracle_holds_the_target_and_a_random_window_lies_inside():
     [("attention", AttentionProbe), ("mask", MaskOrSearch), ("attention+mask", JointProbe)],
 )
 def test_the_settings_name_the_probe(name, kind):
-    assert isinstance(build_probe(tiny_geomag(magcrop={"probe": name})), kind)
+    model = tiny_geomag(magcrop={"probe": name})
+    assert isinstance(build_probe(model, model.profile), kind)

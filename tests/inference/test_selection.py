@@ -79,7 +79,9 @@ def test_answers_through_windows_are_doubted_and_known_plain_answers_are_not_ask
         WindowProposal(boxes=BOX, confidence=1.0),
         None,
     ]
-    settled = resolve_answers(model, answers, found, whole, max_new_tokens=MOST)
+    settled = resolve_answers(
+        model, model.profile.magcrop, answers, found, whole, max_new_tokens=MOST
+    )
     assert [a.text for a in settled] == ["[SEG] 0.7", "[SEG] 0.5", "[SEG] 0.9", "[SEG] 0.6", "yes"]
     assert [q.prompt for q in asked] == ["question 2", "question 3"]
 
@@ -88,5 +90,8 @@ def test_the_paper_s_form_trusts_every_window():
     model, asked = asked_again(answer_selection="window")
     answers = [drawn(0.1)]
     found = [WindowProposal(boxes=BOX, confidence=1.0, plain=drawn(0.9))]
-    assert resolve_answers(model, answers, found, whole, max_new_tokens=MOST) == answers
+    assert (
+        resolve_answers(model, model.profile.magcrop, answers, found, whole, max_new_tokens=MOST)
+        == answers
+    )
     assert asked == []

@@ -99,7 +99,7 @@ def test_prediction_probe_and_training_read_the_same_beginning(model):
         answers=("yes",),
     )
     samples = {"rsvqa_lr": list(prepare(model, [((record,), model_input)]))}
-    job = JointTraining.of_samples(model, samples, model.profile.train)
+    job = JointTraining.of_samples(model, samples, model.profile.train, model.profile.prompt)
     with first_readings(model.vlm) as seen:
         batch = job.batch(0, 4)
         job.losses(batch, batch)

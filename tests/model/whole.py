@@ -4,7 +4,7 @@ import torch
 
 from geomag.config import Profile, load_profile, override
 from geomag.model.adapter import attach_adapter
-from geomag.model.assemble import build_geomag
+from geomag.model.assemble import build_as
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts, sample_size
 from geomag.model.vlm import Vlm
@@ -35,14 +35,22 @@ def tiny_profile(**sections) -> Profile:
     return override(load_profile("sample"), **values)
 
 
-def tiny_geomag(seed: int = 0, **sections) -> GeoMag:
+class TinyGeoMag(GeoMag):
+    """The network with the settings that it was built from, for tests that need both."""
+
+    profile: Profile
+
+
+def tiny_geomag(seed: int = 0, **sections) -> TinyGeoMag:
     return geomag_of(tiny_vlm(seed=seed), seed=seed, **sections)
 
 
-def geomag_of(vlm: Vlm, /, seed: int = 0, **sections) -> GeoMag:
+def geomag_of(vlm: Vlm, /, seed: int = 0, **sections) -> TinyGeoMag:
     """The same around another language model."""
     profile = tiny_profile(**sections)
     attach_adapter(vlm, profile.adapter)
     torch.manual_seed(seed)
     sam = Sam2Parts(sample_size(image_px=64, embed_dim=16, neck_width=32)).requires_grad_(False)
-    return build_geomag(profile, vlm, sam.eval())
+    model = build_as(TinyGeoMag, profile, vlm, sam.eval())
+    model.profile = profile
+    return model

@@ -85,7 +85,7 @@ def retrain(root, profile):
     """Another decoder under ``artifacts/``, and better answers in the files that the gate reads."""
     models = root / "artifacts" / "models"
     torch.manual_seed(2)
-    digests = save_trained(untrained(models, profile), models)
+    digests = save_trained(untrained(models, profile), models, profile)
     answer(root, "two", lambda i: i % 3 > 0 or i % 2 == 0, md5s(root))
     return digests["decoder"]
 

@@ -2,15 +2,15 @@
 
 import torch
 
-from geomag.bench.gpu.random_model import Scale, random_model
+from geomag.bench.gpu.random_model import Scale, profile_of, random_model
 from geomag.bench.gpu.training import training_samples
 from geomag.model.footprint import MASKS, footprint, kept_per_layer, kept_per_mask
 from geomag.train.joint import JointTraining
 
 
-def update(model, samples):
+def update(model, profile, samples):
     """Gradients of one micro-batch with dropout, and the bytes that its forward pass kept."""
-    job = JointTraining.of_samples(model, samples, model.profile.train)
+    job = JointTraining.of_samples(model, samples, profile.train, profile.prompt)
     parameters = job.parameters()
     model.train()
     kept = {}
@@ -32,18 +32,19 @@ def update(model, samples):
 
 
 def test_checkpointing_keeps_less_and_changes_no_gradient():
-    model = random_model(Scale(device="cpu", layers=4, small=True))
-    samples = training_samples(model)
-    wanted, kept_of_all = update(model, samples)
+    scale = Scale(device="cpu", layers=4, small=True)
+    model, profile = random_model(scale), profile_of(scale)
+    samples = training_samples(model, profile)
+    wanted, kept_of_all = update(model, profile, samples)
     model.vlm.checkpoint_activations(on=True)
-    found, kept_of_some = update(model, samples)
+    found, kept_of_some = update(model, profile, samples)
     assert set(found) == set(wanted)
     assert any("lora_A" in name for name in found)
     for name, gradient in wanted.items():
         assert torch.equal(found[name], gradient), name
     assert kept_of_some < kept_of_all
     model.vlm.checkpoint_activations(on=False)
-    again, kept_again = update(model, samples)
+    again, kept_again = update(model, profile, samples)
     assert kept_again == kept_of_all
     assert all(torch.equal(again[name], gradient) for name, gradient in wanted.items())
 

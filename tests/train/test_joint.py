@@ -138,7 +138,9 @@ def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
     three = next(iter(prepare(model, [(questions(3), plain_input(IMAGE, model.profile))])))
     two = boxes(model)
     config = replace(model.profile.train, questions=3, ce_mean="answer", alignment=1.0)
-    job = JointTraining.of_samples(model, {"rsvqa_lr": [three], "dior_rsvg": [two]}, config)
+    job = JointTraining.of_samples(
+        model, {"rsvqa_lr": [three], "dior_rsvg": [two]}, config, model.profile.prompt
+    )
     together = [d for d in job.batch(0, 12) if len(d.asked) in (2, 3)]
     assert {d.sample.task for d in together} == {Task.VQA, Task.ROC}
     apart = [Drawn(d.sample, (one,)) for d in together for one in d.asked]
@@ -169,7 +171,7 @@ def test_a_target_out_of_sight_has_no_point():
 
 def test_one_step_moves_every_trainable_tensor_and_no_frozen_one(tmp_path):
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     # LoRA's A has no gradient while B is zero, so let the first step pass
     settings = LoopSettings(steps=3, batch=16, micro_batch=8, lr=0.01, warmup=1)
     trainable = job.parameters()
@@ -185,7 +187,7 @@ def test_one_step_moves_every_trainable_tensor_and_no_frozen_one(tmp_path):
 
 def test_losses_of_a_batch_do_not_depend_on_its_order():
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     drawn = job.batch(0, 12)
     assert {d.sample.task for d in drawn} >= {Task.REFERRING, Task.VQA}
     first, second = job.losses(drawn, drawn), job.losses(drawn[::-1], drawn)
@@ -195,7 +197,7 @@ def test_losses_of_a_batch_do_not_depend_on_its_order():
 
 def test_reading_in_parts_of_like_length_changes_no_loss(monkeypatch):
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     drawn = job.batch(0, 12)
     assert len(joint.by_length(drawn, job._length)) == 2
     in_parts = job.losses(drawn, drawn)
@@ -208,7 +210,7 @@ def test_reading_in_parts_of_like_length_changes_no_loss(monkeypatch):
 @pytest.mark.integration
 def test_it_learns_a_handful_of_records(tmp_path):
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     seen = []
     settings = LoopSettings(
         steps=120, batch=8, micro_batch=8, lr=5e-3, warmup=5, log_every=20, save_every=1000
@@ -220,7 +222,7 @@ def test_it_learns_a_handful_of_records(tmp_path):
 
 def test_the_mixture_gives_each_task_its_share():
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     tasks = [d.sample.task for u in range(40) for d in job.batch(u, 50)]
     config = model.profile.train
     total = config.share_referring + config.share_gcg + config.share_roc + config.share_vqa
@@ -239,7 +241,7 @@ def test_a_sample_holds_its_own_features_and_not_its_batch_s():
 
 def test_each_target_gets_the_features_of_its_own_image():
     model = tiny_geomag()
-    job = JointTraining.of_samples(model, samples(model), model.profile.train)
+    job = JointTraining.of_samples(model, samples(model), model.profile.train, model.profile.prompt)
     rows = job.batch(0, 64)
     by_count = {n: next(d for d in rows if len(d.sample.truth) == n) for n in (0, 1, 2)}
     batch = job._batch([[by_count[0], by_count[2]], [by_count[1]]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geomag.model.vlm import IGNORE, Packed
+from geomag.model.packed import IGNORE, Packed
 from geomag.train.alignment import cell_targets, row_attention
 from geomag.train.losses import alignment_loss, answer_loss, bce_loss, dice_loss, n_answers
 from tests.model.tiny import tiny_vlm

@@ -33,7 +33,9 @@ def test_the_joint_training_gives_the_same_bits(tmp_path):
     for processes in (1, 2):
         torch.manual_seed(4)  # the fresh parts
         model = tiny_geomag()
-        job = JointTraining.of_samples(model, samples(model), model.profile.train)
+        job = JointTraining.of_samples(
+            model, samples(model), model.profile.train, model.profile.prompt
+        )
         settings = LoopSettings(
             steps=3, batch=8, micro_batch=4, lr=0.01, warmup=1, processes=processes
         )
@@ -58,7 +60,7 @@ def test_the_gradient_of_an_update_does_not_depend_on_its_micro_batches(mean, pr
     model = tiny_geomag()
     config = replace(model.profile.train, ce_mean=mean, questions=2, alignment=1.0, point=0.5)
     few = {name: rows for name, rows in samples(model).items() if name != "geopixeld"}
-    job = JointTraining.of_samples(model, few, config)
+    job = JointTraining.of_samples(model, few, config, model.profile.prompt)
     described = Mixture({"geopixeld": [description(model)]}, config, model.profile.prompt, n_seg=3)
     rows = [*job.batch(0, 19), *described.rows(0, 1)]
     parameters = list(job.parameters().values())

@@ -8,8 +8,9 @@ from functools import partial
 import torch
 
 from geomag.bench.gpu.clock import fastest
-from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
+from geomag.bench.gpu.random_model import IMAGE_PX, Scale, profile_of, random_image, random_words
 from geomag.bench.gpu.sections import Figures
+from geomag.config.schema import Profile
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.views import ImageView
 from geomag.model.geomag import GeoMag
@@ -46,7 +47,7 @@ def work_of(scale: Scale) -> Work:
 
 def measure_answering(figures: Figures, model: GeoMag, scale: Scale) -> None:
     """Questions and images a second, shared and batched against one by one; texts compared."""
-    work, vlm = work_of(scale), model.vlm
+    work, vlm, profile = work_of(scale), model.vlm, profile_of(scale)
     images = [random_image(n) for n in range(work.n_images)]
     asked = [
         (image, random_words(100 * i + q, WORDS))
@@ -59,22 +60,28 @@ def measure_answering(figures: Figures, model: GeoMag, scale: Scale) -> None:
         plain_s = fastest(partial(plain_loop, vlm, few, length), vlm.device, repeats=1) / len(few)
         figures[f"plain_{length}_questions_s"] = 1 / plain_s
         for batch in work.batches:
-            ours_s = fastest(partial(ours, model, asked, length, batch), vlm.device, repeats=1)
+            ours_s = fastest(
+                partial(ours, model, profile, asked, length, batch), vlm.device, repeats=1
+            )
             name = f"ours_{length}_batch_{batch}"
             figures[f"{name}_questions_s"] = len(asked) / ours_s
             figures[f"{name}_images_s"] = work.n_images / ours_s
             figures[f"{name}_tokens_s"] = len(asked) * length / ours_s
             figures[f"{name}_to_plain"] = plain_s * len(asked) / ours_s
-    figures["same_texts"] = same_texts(model, asked, work)
+    figures["same_texts"] = same_texts(model, profile, asked, work)
     with in_float32(vlm):
-        figures["same_texts_float32"] = same_texts(model, asked, work)
+        figures["same_texts_float32"] = same_texts(model, profile, asked, work)
 
 
 def ours(
-    model: GeoMag, asked: Sequence[tuple[RgbImage, str]], new_tokens: int, batch: int
+    model: GeoMag,
+    profile: Profile,
+    asked: Sequence[tuple[RgbImage, str]],
+    new_tokens: int,
+    batch: int,
 ) -> list[str]:
     """Texts by `GeoMag.answer`: an image's reading is shared within its batch."""
-    model_inputs = {id(image): plain_input(image, model.profile) for image, _ in asked}
+    model_inputs = {id(image): plain_input(image, profile) for image, _ in asked}
     queries = [Query(model_inputs[id(image)], text, IMAGE_PX, IMAGE_PX) for image, text in asked]
     return [
         answer.text
@@ -112,7 +119,7 @@ def plain_loop(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], new_tokens: int)
 
 
 def same_texts(
-    model: GeoMag, asked: Sequence[tuple[RgbImage, str]], work: Work
+    model: GeoMag, profile: Profile, asked: Sequence[tuple[RgbImage, str]], work: Work
 ) -> dict[str, float | list[int]]:
     """Share of equal texts, and at which word each of the others first differs.
 
@@ -120,7 +127,7 @@ def same_texts(
     rounding; what the two ways compute is compared in float32.
     """
     few, length = asked[: work.n_plain], work.new_tokens[-1]
-    mine = ours(model, few, length, work.batches[-1])
+    mine = ours(model, profile, few, length, work.batches[-1])
     theirs = plain_loop(model.vlm, few, length)
     differs = [
         first_difference(one.split(), other.split())

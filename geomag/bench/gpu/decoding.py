@@ -12,7 +12,8 @@ from geomag.bench.gpu.random_model import Scale
 from geomag.bench.gpu.sections import Figures
 from geomag.model.footprint import weights_of
 from geomag.model.geomag import GeoMag
-from geomag.model.vlm import Packed, Vlm
+from geomag.model.packed import Packed
+from geomag.model.vlm import Vlm
 
 PROMPT_TOKENS = 640
 SHORT, LONG = 4, 20

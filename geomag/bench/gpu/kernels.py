@@ -9,9 +9,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from geomag.bench.gpu.clock import synchronize
 from geomag.bench.gpu.decoding import PROMPT_TOKENS, random_prompts
-from geomag.bench.gpu.random_model import Scale
+from geomag.bench.gpu.random_model import Scale, profile_of
 from geomag.bench.gpu.sections import Figures
-from geomag.bench.gpu.training import MICRO, one_training, training_samples
+from geomag.bench.gpu.training import MICRO, in_batches, one_training, training_samples
 from geomag.magcrop.heatmap import ProbeInputs, heatmap
 from geomag.model.geomag import GeoMag
 
@@ -32,10 +32,9 @@ def measure_kernels(figures: Figures, model: GeoMag, scale: Scale) -> None:
     for name, run in works.items():
         figures[name] = costliest(run, vlm.device)
     micro = 2 if scale.small else MICRO
-    samples = training_samples(model)
-    update = partial(
-        one_training, model, samples, checkpointing=False, batch=micro, micro=micro, updates=2
-    )
+    settings = in_batches(profile_of(scale), micro, micro, checkpointing=False)
+    samples = training_samples(model, settings)
+    update = partial(one_training, model, settings, samples, updates=2)
     try:
         figures["two_updates"] = costliest(update, vlm.device)
     finally:

@@ -15,7 +15,7 @@ TEXT_TOKENS = 64
 def measure_probe(figures: Figures, model: GeoMag, scale: Scale) -> None:
     """Seconds and peak memory of probe and prefill, for one prompt and for a batch of them."""
     vlm, device = model.vlm, model.vlm.device
-    n_image = (model.profile.vlm.image_px // model.profile.vlm.patch_px) ** 2
+    n_image = (vlm.image_px // vlm.patch_px) ** 2
     n_tokens = n_image + TEXT_TOKENS
     figures["n_tokens"] = n_tokens
     dtype = vlm.llava.get_input_embeddings().weight.dtype

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from geomag.bench.gpu.clock import peak_memory
-from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
+from geomag.bench.gpu.random_model import IMAGE_PX, Scale, profile_of, random_image, random_words
 from geomag.bench.gpu.sections import Figures
+from geomag.config import Profile, override
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.table import first_of
 from geomag.data.records import Record
@@ -38,18 +39,20 @@ REFERRING, GCG, VQA, ROC, CAPTION = (
 
 def measure_training(figures: Figures, model: GeoMag, scale: Scale) -> None:
     """Samples a second and peak memory without and with gradient checkpointing."""
-    config = model.profile.train
-    samples = training_samples(model)
-    batch, micro = (4, 2) if scale.small else (config.batch, MICRO)
+    profile = profile_of(scale)
+    samples = training_samples(model, profile)
+    batch, micro = (4, 2) if scale.small else (profile.train.batch, MICRO)
     arms = {"plain": False, "checkpointing": True}
     try:
         for name, is_on in arms.items():
-            found = one_training(model, samples, is_on, batch=batch, micro=micro, updates=UPDATES)
+            settings = in_batches(profile, batch, micro, checkpointing=is_on)
+            found = one_training(model, settings, samples, updates=UPDATES)
             figures.update({f"{name}_micro_{micro}_{key}": value for key, value in found.items()})
         for name, is_on in arms.items():
             figures[f"{name}_fits"] = fits = [micro]
             for size in (4,) if scale.small else LARGER:
-                larger = _if_it_fits(model, samples, is_on, micro=size)
+                settings = in_batches(profile, size, size, checkpointing=is_on)
+                larger = _if_it_fits(model, settings, samples)
                 if larger is None:
                     break
                 fits.append(size)
@@ -61,11 +64,17 @@ def measure_training(figures: Figures, model: GeoMag, scale: Scale) -> None:
         model.eval().requires_grad_(False)
 
 
+def in_batches(profile: Profile, batch: int, micro: int, *, checkpointing: bool) -> Profile:
+    """The settings with batches of other sizes."""
+    sizes = {"batch": batch, "micro_batch": micro, "gradient_checkpointing": checkpointing}
+    return override(profile, train=sizes)
+
+
 def _if_it_fits(
-    model: GeoMag, samples: dict[str, list[Sample]], checkpointing: bool, *, micro: int
+    model: GeoMag, profile: Profile, samples: dict[str, list[Sample]]
 ) -> Figures | None:
     try:
-        return one_training(model, samples, checkpointing, batch=micro, micro=micro, updates=2)
+        return one_training(model, profile, samples, updates=2)
     except torch.OutOfMemoryError:
         pass  # its traceback holds activations: they are given back after this clause
     model.zero_grad(set_to_none=True)
@@ -75,23 +84,16 @@ def _if_it_fits(
 
 
 def one_training(
-    model: GeoMag,
-    samples: dict[str, list[Sample]],
-    checkpointing: bool,
-    *,
-    batch: int,
-    micro: int,
-    updates: int,
+    model: GeoMag, profile: Profile, samples: dict[str, list[Sample]], *, updates: int
 ) -> Figures:
     """Train by the product's own loop; the fastest update counts, the first left out."""
-    config = replace(
-        model.profile.train, batch=batch, micro_batch=micro, gradient_checkpointing=checkpointing
-    )
-    job = JointTraining.of_samples(model, samples, config)
+    config = profile.train
+    job = JointTraining.of_samples(model, samples, config, profile.prompt)
     settings = LoopSettings(
-        steps=updates, batch=batch, micro_batch=micro, lr=config.lr, warmup=config.warmup,
-        schedule=config.schedule, betas=config.betas, weight_decay=config.weight_decay,
-        clip=config.clip, seed=config.seed, save_every=updates, log_every=1,
+        steps=updates, batch=config.batch, micro_batch=config.micro_batch, lr=config.lr,
+        warmup=config.warmup, schedule=config.schedule, betas=config.betas,
+        weight_decay=config.weight_decay, clip=config.clip, seed=config.seed,
+        save_every=updates, log_every=1,
     )  # fmt: skip
     rates: list[float] = []
     losses: list[float] = []
@@ -101,22 +103,21 @@ def one_training(
         losses.append(means["total"])
 
     model.train()
-    model.vlm.checkpoint_activations(on=checkpointing)
+    model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
     with tempfile.TemporaryDirectory() as folder:
         highest, _ = peak_memory(
             lambda: train(job, settings, checkpoints=Path(folder), identity={}, log=note),
             model.vlm.device,
         )
-    patch = model.profile.vlm.patch_px
     estimate = footprint(
         model,
         job.parameters().values(),
-        micro_batch=micro,
-        n_tokens=(model.profile.vlm.image_px // patch) ** 2 + TEXT_TOKENS,
-        checkpointing=checkpointing,
+        micro_batch=config.micro_batch,
+        n_tokens=(profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS,
+        checkpointing=config.gradient_checkpointing,
     )
     return {
-        "samples_s": batch * max(rates[1:]),
+        "samples_s": config.batch * max(rates[1:]),
         "peak_gb": highest / 1e9,
         "estimate_gb": estimate.total / 1e9,
         "peak_to_estimate": highest / estimate.total,
@@ -124,11 +125,11 @@ def one_training(
     }
 
 
-def training_samples(model: GeoMag) -> dict[str, list[Sample]]:
+def training_samples(model: GeoMag, profile: Profile) -> dict[str, list[Sample]]:
     """Drawn records of every task as the frozen parts see them, by benchmark."""
     found = {}
     for name, records in drawn_records().items():
-        seen = [(r, plain_input(random_image(i), model.profile)) for i, r in enumerate(records)]
+        seen = [(r, plain_input(random_image(i), profile)) for i, r in enumerate(records)]
         found[name] = list(prepare(model, asked_together(seen)))
     return found
 

@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from geomag.bench.gpu.clock import synchronize
-from geomag.bench.gpu.random_model import IMAGE_PX, Scale, random_image, random_words
+from geomag.bench.gpu.random_model import IMAGE_PX, Scale, profile_of, random_image, random_words
 from geomag.bench.gpu.sections import Figures
+from geomag.config.schema import Profile
 from geomag.data.benchmarks import Granularity, Task
 from geomag.data.prompts import EVALUATION
 from geomag.geometry import PixelBox
@@ -25,7 +26,7 @@ SURE = 1e4
 
 def measure_whole(figures: Figures, model: GeoMag, scale: Scale) -> None:
     """Seconds of probe, view and answer of a caption, a question and a mask, the second time."""
-    vlm = model.vlm
+    vlm, profile = model.vlm, profile_of(scale)
     word, end = vlm.ids(random_words(7, 1)), [int(vlm.tokenizer.eos_token_id)]
     n_caption = 4 if scale.small else 24
     kinds = {
@@ -35,15 +36,15 @@ def measure_whole(figures: Figures, model: GeoMag, scale: Scale) -> None:
     }
     for name, (task, level, script) in kinds.items():
         prompt = EVALUATION[task].format(x=random_words(3, 8))
-        answer_once(model, prompt, level, script)
-        seconds, answer = answer_once(model, prompt, level, script)
+        answer_once(model, profile, prompt, level, script)
+        seconds, answer = answer_once(model, profile, prompt, level, script)
         figures.update({f"{name}_{phase}_s": value for phase, value in seconds.items()})
         figures[f"{name}_masks"] = len(answer.masks)
         figures[f"{name}_tokens"] = len(script) - 1
 
 
 def answer_once(
-    model: GeoMag, prompt: str, level: Granularity, script: Sequence[int]
+    model: GeoMag, profile: Profile, prompt: str, level: Granularity, script: Sequence[int]
 ) -> tuple[dict[str, float], Any]:
     """The answer, and seconds of its phases; vision, language and masks are the model's own."""
     image, device = random_image(0), model.vlm.device
@@ -51,9 +52,9 @@ def answer_once(
     boxes: tuple[PixelBox, ...] = ()
     if level is not Granularity.IMAGE:
         request = ProbeRequest(image=image, prompt=prompt, probe_prompt=prompt, granularity=level)
-        boxes = AttentionProbe(model).find([request])[0].boxes
+        boxes = AttentionProbe(model, profile).find([request])[0].boxes
     marks.append(_now(device))
-    model_input = magcrop_input(image, level, boxes, model.profile)
+    model_input = magcrop_input(image, level, boxes, profile)
     marks.append(_now(device))
     with saying(model.vlm, script):
         query = Query(model_input, prompt, IMAGE_PX, IMAGE_PX)

@@ -129,7 +129,7 @@ def untrained_models(models):
     tokenizer = train_tokenizer(["Mark the largest tree in this image with a mask. It is yes no"])
     vlm = Vlm(tiny_llava(profile.vlm, tokenizer, seed=0), tokenizer)
     save_base(models / "base", vlm, sample_encoder(profile))
-    save_trained(untrained(models, profile).eval(), models)
+    save_trained(untrained(models, profile).eval(), models, profile)
     encoder = build_text_encoder(profile.text_encoder)
     vectors = encoder.encode(["Is there a tree?"])
     width = vectors.shape[-1]

@@ -1,4 +1,4 @@
-"""What the model said and drew about one picture, in memory and as a row of a tile journal."""
+"""Output of the pipeline for one picture, in memory and as a row of a tile journal."""
 
 import base64
 import zlib
@@ -29,19 +29,24 @@ class DrawnMask:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What was said and drawn about one picture, and how it was looked at."""
+class PipelineOutput:
+    """What was said and drawn about one picture, and how it was looked at.
+
+    The picture, its place and the prompt are not in it; `geomag.Answer` has them beside it.
+    """
 
     text: str
     """``[SEG]`` marks each mask."""
     masks: tuple[DrawnMask, ...] = ()
     granularity: str = "none"
     """image, region, pixel; ``none`` where the picture was left as it is."""
-    confidence: float = 1.0
-    """Confidence of the granularity, in [0, 1]; 1 for the plain arm."""
+    granularity_confidence: float = 1.0
+    """Probability that the classifier gives, in [0, 1]; 1 for the plain arm."""
     crop_boxes: tuple[PixelBox, ...] = ()
     """C_1, or C_1 and C_2, in pixels of the picture."""
     visual_tokens: int = 0
+    text_confidence: float = 1.0
+    """Geometric mean of the tokens' probabilities, in [0, 1]."""
     n_incomplete: int = 0
     """[SEG] groups that were cut short; they draw nothing."""
     seconds: dict[str, float] | None = None
@@ -50,7 +55,7 @@ class Reply:
     """Eq 4's map ``[gh, gw]`` over the picture; None where it was not probed."""
 
     def to_row(self) -> dict[str, Any]:
-        """The answer as JSON, masks run-length coded."""
+        """The output as JSON, masks run-length coded."""
         row = {name: getattr(self, name) for name in _PLAIN}
         row["crop_boxes"] = [asdict(box) for box in self.crop_boxes]
         row["masks"] = [
@@ -67,7 +72,7 @@ class Reply:
         return row
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> "Reply":
+    def from_row(cls, row: dict[str, Any]) -> "PipelineOutput":
         """What `to_row` gave."""
         masks = tuple(
             DrawnMask(
@@ -86,7 +91,15 @@ class Reply:
         return cls(masks=masks, crop_boxes=boxes, heat=heat, **plain)
 
 
-_PLAIN = ("text", "granularity", "confidence", "visual_tokens", "n_incomplete", "seconds")
+_PLAIN = (
+    "text",
+    "granularity",
+    "granularity_confidence",
+    "visual_tokens",
+    "text_confidence",
+    "n_incomplete",
+    "seconds",
+)
 
 
 def _packed(values: NDArray[np.uint8]) -> str:
