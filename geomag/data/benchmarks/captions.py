@@ -38,6 +38,7 @@ class Captions:
     def sources(self, root: Path) -> tuple[Path, ...]:
         """The annotation file."""
         wanted = "dataset.json beside imgs/<n>.tif"
+        _refuse_precomp(root, wanted)
         return (locate_with(root, "dataset.json", wanted=wanted) / "dataset.json",)
 
     def read(self, root: Path) -> Iterator[Record]:
@@ -93,6 +94,20 @@ class Captions:
             kind=kind,
             notes=(*info.notes, *([] if info.mode == "RGB" else [f"mode_{info.mode}"])),
         )
+
+
+def _refuse_precomp(root: Path, wanted: str) -> None:
+    """Refuse the layout of retrieval repositories, whose train split holds the validation one."""
+    lists = ("train_caps.txt", "train_filename.txt")
+    for folder in (root, *(path for path in sorted(root.glob("*")) if path.is_dir())):
+        if not (folder / "dataset.json").exists() and any((folder / n).exists() for n in lists):
+            raise AnnotationError(
+                str(folder),
+                "lists of sentences as retrieval repositories keep them (precomp), which merge "
+                "train and val",
+                wanted,
+                "fetch dataset.json of the published split",
+            )
 
 
 def _sentences(row: dict[str, Any], place: str) -> tuple[str, ...]:

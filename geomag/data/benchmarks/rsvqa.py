@@ -42,7 +42,7 @@ class Rsvqa:
             for part in ("images", "questions", "answers")
         ]
         wanted = f"{names[0]} and {len(names) - 1} more, beside one of {list(_FOLDERS)}"
-        folder = locate_with(root, names[1], wanted=wanted)
+        folder = locate_with(root, *names, wanted=wanted)
         return tuple(folder / name for name in names)
 
     def read(self, root: Path) -> Iterator[Record]:

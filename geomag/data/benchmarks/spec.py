@@ -81,7 +81,7 @@ class Benchmark:
     imagery_number: str = ""
     """Pattern of that number at the start of a file's stem."""
     image_px: int = 256
-    """Usual side of a picture."""
+    """Side of the published pictures; a picture of another size is a remark."""
     test_pictures: Mapping[Split, int] = field(default_factory=dict)
     """Pictures of each test split."""
     takes_own: bool = False

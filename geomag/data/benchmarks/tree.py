@@ -34,7 +34,13 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or any(PurePath(name).match(pattern) for pattern in LITTER)
 
 
-def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Path:
+def locate(
+    root: Path,
+    holds: Callable[[set[str]], bool],
+    *,
+    wanted: str,
+    parts: Collection[str] = (),
+) -> Path:
     """The shallowest folder at or under ``root`` whose entries satisfy ``holds``.
 
     Links to folders are not followed.
@@ -43,13 +49,14 @@ def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Pat
         root: The folder the user named.
         holds: Tells from the names in a folder whether it is the one.
         wanted: The expected tree, in words, for the message.
+        parts: Names that the folder should hold: where some are there, the others are named.
 
     Raises:
         AnnotationError: If there is none, or two at the same depth.
     """
     if not root.is_dir():
         raise AnnotationError(str(root), "no such folder", wanted, "download or draw the benchmark")
-    level = [root]
+    level, partly = [root], dict[Path, set[str]]()
     for _ in range(MAX_DEPTH + 1):
         entries = {folder: list(os.scandir(folder)) for folder in level}
         found = [folder for folder in level if holds({entry.name for entry in entries[folder]})]
@@ -62,11 +69,23 @@ def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Pat
             )
         if found:
             return found[0]
+        for folder, listed in entries.items():
+            if there := {entry.name for entry in listed} & set(parts):
+                partly[folder] = there
         level = sorted(
             Path(entry.path)
             for listed in entries.values()
             for entry in listed
             if entry.is_dir(follow_symlinks=False) and not is_litter(entry.name)
+        )
+    if partly:
+        folder = max(partly, key=lambda one: len(partly[one]))
+        absent = [name for name in parts if name not in partly[folder]]
+        raise AnnotationError(
+            str(folder),
+            f"no {', '.join(absent[:_SHOWN])}, only {', '.join(sorted(partly[folder])[:_SHOWN])}",
+            wanted,
+            "fetch what is missing",
         )
     names = sorted(path.name for path in root.iterdir())[:_SHOWN]
     raise AnnotationError(str(root), f"no such tree, only {names}", wanted, "fetch it again")
@@ -74,7 +93,7 @@ def locate(root: Path, holds: Callable[[set[str]], bool], *, wanted: str) -> Pat
 
 def locate_with(root: Path, *names: str, wanted: str) -> Path:
     """The shallowest folder at or under ``root`` that directly holds all ``names``."""
-    return locate(root, lambda entries: entries.issuperset(names), wanted=wanted)
+    return locate(root, lambda entries: entries.issuperset(names), wanted=wanted, parts=names)
 
 
 def locate_near(root: Path, start: Path, name: str, *, wanted: str) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from geomag.config import Profile
+from geomag.data.benchmarks import BENCHMARKS
 from geomag.data.benchmarks.registry import read_benchmark, reader_for
 from geomag.data.benchmarks.spec import benchmark_root
 from geomag.data.validate.run import binding_counts
@@ -22,16 +23,30 @@ class CheckResult:
     counts: dict[str, int]
     """Records per split, as far as they could be read."""
     notes: dict[str, int]
+    has_other_counts: bool
+    """Whether a split holds another number of records than expected."""
+    n_expected: int
+    """Records of all splits together that should be there."""
     remarks: tuple[str, ...]
-    """Differences from the expected counts that are no error here."""
+    """Differences from expected counts and picture sizes that are no error here."""
     problem: GeoMagError | None
+
+    @property
+    def state(self) -> str:
+        """``whole``, ``partial`` with counts, ``other counts`` or ``BROKEN``."""
+        n_records = sum(self.counts.values())
+        if self.problem is not None:
+            return "BROKEN"
+        if n_records < self.n_expected:
+            return f"partial ({n_records:,} of {self.n_expected:,} records)"
+        return "other counts" if self.has_other_counts else "whole"
 
     def lines(self) -> list[str]:
         """The result as text, one indented line a fact."""
         counts = ", ".join(f"{split} {count:,}" for split, count in self.counts.items())
         notes = ", ".join(f"{name} {count:,}" for name, count in sorted(self.notes.items()))
         facts = [
-            f"{self.benchmark}: {'whole' if self.problem is None else 'BROKEN'}",
+            f"{self.benchmark}: {self.state}",
             f"  place    {self.root}",
             f"  tree     {self.tree}",
             f"  records  {counts}",
@@ -48,16 +63,22 @@ def check_benchmark(benchmark: str, data: Path, profile: Profile) -> CheckResult
     counts: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    sizes: Counter[tuple[int, int]] = Counter()
     seen: dict[str, str] = {}
-    tree, differences, problem, counts_bind = "", [], None, True
+    tree, differences, problem, counts_bind = "", list[str](), None, True
+    odd_sizes: list[str] = []
+    n_expected = 0
     try:
         expected, counts_bind = binding_counts(benchmark, root, profile)
+        n_expected = sum(expected.counts.values())
         tree = _sources_in_words(benchmark, root)
         for record in read_benchmark(benchmark, root):
             _refuse_duplicate(seen, record.id, f"{record.image} ({record.split})", benchmark)
             counts[str(record.split)] += 1
             notes.update(record.notes)
             kinds[PurePosixPath(record.image).suffix] += 1
+            sizes[record.width, record.height] += 1
+        odd_sizes = expected.size_remarks(sizes, BENCHMARKS[benchmark].image_px)
         differences = expected.differences(counts)
         if differences and counts_bind:
             raise AnnotationError(
@@ -73,7 +94,9 @@ def check_benchmark(benchmark: str, data: Path, profile: Profile) -> CheckResult
         tree="; ".join(part for part in (tree, _kinds_in_words(kinds)) if part),
         counts=dict(counts),
         notes=dict(notes),
-        remarks=tuple(differences) if not counts_bind else (),
+        has_other_counts=bool(differences),
+        n_expected=n_expected,
+        remarks=(*([] if counts_bind else differences), *odd_sizes),
         problem=problem,
     )
 

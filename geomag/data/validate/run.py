@@ -158,7 +158,10 @@ def _report(
         expected_origin=expected.origin,
         count_accepted=bool(expected.differences(manifest.counts)) and not counts_bind,
         masks={split: count for split, count in manifest.masks.items() if count},
-        remarks=_mask_remarks(manifest, expected),
+        remarks=(
+            *_mask_remarks(manifest, expected),
+            *expected.size_remarks(manifest.sizes, manifest.benchmark.image_px),
+        ),
         notes=dict(sorted(manifest.notes.items())),
         image_kinds=manifest.image_kinds,
         sources=source_digests(benchmark, manifest.root),

@@ -56,6 +56,8 @@ class Manifest:
         self.masks: Counter[str] = Counter()
         """Masks per split; GeoPixelD publishes theirs."""
         self.notes: Counter[str] = Counter()
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        """Records per width and height of their picture."""
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._images: dict[str, _ImageFacts] = {}
         self._listing = hashlib.sha256()
@@ -106,6 +108,7 @@ class Manifest:
         self.counts[split] += 1
         self.masks[split] += len(record.masks)
         self.notes.update(record.notes)
+        self.sizes[record.width, record.height] += 1
         line = (record.id, record.image, split, repr(tuple(box.corners for box in record.boxes)))
         self._listing.update(("\t".join(line) + "\n").encode())
         facts = self._facts(record.image)

@@ -106,7 +106,7 @@ def test_f20_splits_must_be_disjoint_and_complete(dior, name, lines, message):
 
 def test_an_absent_split_file_is_named(dior):
     (dior / "DIOR_RSVG/val.txt").unlink()
-    with pytest.raises(AnnotationError, match=r"val\.txt: no such file"):
+    with pytest.raises(AnnotationError, match=r"DIOR_RSVG: no val\.txt, only Annotations, test"):
         read(dior)
 
 

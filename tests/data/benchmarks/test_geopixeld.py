@@ -144,3 +144,10 @@ def test_a_filled_rectangle_holds_its_border_and_is_clipped(x0, y0, w, h):
     wanted = np.zeros((16, 20), bool)
     wanted[max(y0, 0) : max(y0 + h + 1, 0), max(x0, 0) : max(x0 + w + 1, 0)] = True
     assert np.array_equal(mask, wanted)
+
+
+def test_an_absent_split_folder_is_named(geopixel):
+    (folder,) = geopixel.root.rglob("test")
+    folder.rename(geopixel.root / "elsewhere")
+    with pytest.raises(AnnotationError, match="no test, only train"):
+        read(geopixel)

@@ -80,3 +80,12 @@ def test_f20_a_missing_mask_is_named(refsegrs):
 def test_the_inner_folder_is_a_root_too(refsegrs):
     assert read(refsegrs / "RefSegRS")["17"].image == "images/17.tif"
     assert read(refsegrs)["17"].image == "RefSegRS/images/17.tif"
+
+
+def test_an_absent_split_file_is_named(refsegrs):
+    (path,) = refsegrs.rglob("output_phrase_val.txt")
+    path.unlink()
+    with pytest.raises(
+        AnnotationError, match=r"no output_phrase_val\.txt, only output_phrase_test"
+    ):
+        read(refsegrs)

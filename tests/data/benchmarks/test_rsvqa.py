@@ -87,7 +87,7 @@ def test_f20_missing_images_of_active_rows_are_counted(rsvqa_lr):
 
 def test_a_missing_split_file_is_named(rsvqa_lr):
     rsvqa_lr.path("val", "answers").unlink()
-    with pytest.raises(AnnotationError, match=r"LR_split_val_answers\.json: no such file"):
+    with pytest.raises(AnnotationError, match=r"no LR_split_val_answers\.json, only LR_split_test"):
         read(rsvqa_lr)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from geomag.config import load_profile, override, profile_text
 from geomag.data.validate.check import check_benchmark
+from geomag.data.validate.expected import Expected
 from geomag.io import write_json
 
 SAMPLE = load_profile("sample")
@@ -22,11 +23,11 @@ def geomag(*arguments, cwd, profile="sample"):
     )  # fmt: skip
 
 
-def test_a_whole_benchmark_is_described(rrsis):
+def test_a_part_of_a_benchmark_is_described(rrsis):
     result = check_benchmark("rrsis_d", rrsis.write().parent, SAMPLE)
     assert result.problem is None
     assert result.lines() == [
-        "rrsis_d: whole",
+        "rrsis_d: partial (5 of 17,402 records)",
         f"  place    {rrsis.root}",
         "  tree     rrsisd/refs(unc).p, rrsisd/instances.json; records by image kind: .jpg 5",
         "  records  train 2, val 1, test 2",
@@ -34,7 +35,27 @@ def test_a_whole_benchmark_is_described(rrsis):
         "  remark   train: 2 records, 12181 expected (published)",
         "  remark   val: 1 records, 1740 expected (published)",
         "  remark   test: 2 records, 3481 expected (published)",
+        "  remark   pictures of 5 of 5 records are not 800 x 800, 4 of them 20 x 20: say so beside "
+        "scores",
     ]
+
+
+def test_a_train_split_that_holds_val_too_is_known_by_its_counts():
+    merged = Expected({"train": 1_680, "val": 210, "test": 210}, "published")
+    assert merged.differences({"train": 1_890, "test": 210}) == [
+        "train: 1890 records are train and val of the published split in one, as retrieval "
+        "repositories (precomp) merge them"
+    ]
+    assert len(merged.differences({"train": 1_889, "test": 210})) == 2
+    assert len(merged.differences({"train": 1_890, "test": 209})) == 3
+
+
+def test_lists_of_retrieval_repositories_are_named_as_such(ucm):
+    (ucm / "UCM_captions/dataset.json").unlink()
+    (ucm / "UCM_captions/train_caps.txt").write_text("There is a piece of farmland .\n")
+    problem = str(check_benchmark("ucm_captions", ucm, SAMPLE).problem)
+    assert "retrieval repositories keep them (precomp), which merge train and val" in problem
+    assert "fetch dataset.json of the published split" in problem
 
 
 def test_f21_counts_bind_for_downloads_unless_accepted(rrsis):
@@ -45,7 +66,7 @@ def test_f21_counts_bind_for_downloads_unless_accepted(rrsis):
     accepting = override(DOWNLOADS, data={"accept_count": ["rrsis_d"]})
     accepted = check_benchmark("rrsis_d", root, accepting)
     assert accepted.problem is None
-    assert len(accepted.remarks) == 3
+    assert len(accepted.remarks) == 3 + 1  # counts of three splits, and the size of pictures
 
 
 def test_the_first_broken_record_and_what_was_read_before_it(rrsis):
@@ -75,7 +96,7 @@ def test_the_command_ends_with_2_if_one_of_several_is_broken(rrsis, ucm, tmp_pat
     rrsis.write()
     whole = geomag("data", "check", "rrsis_d", "ucm_captions", "--data", tmp_path, cwd=tmp_path)
     assert whole.returncode == 0
-    assert "ucm_captions: whole" in whole.stdout
+    assert "ucm_captions: partial (" in whole.stdout
     (ucm / "UCM_captions/imgs/2.jpg").unlink()
     broken = geomag("data", "check", "rrsis_d", "ucm_captions", "--data", tmp_path, cwd=tmp_path)
     assert broken.returncode == 2
@@ -92,7 +113,7 @@ def test_check_without_names_looks_at_all_ten_in_the_projects_data(aid, tmp_path
     (tmp_path / "kept").rename(tmp_path / "data" / "aid")
     result = geomag("data", "check", cwd=tmp_path)
     assert result.returncode == 2
-    assert "aid: whole" in result.stdout
+    assert "aid: partial (7 of 10,000 records)" in result.stdout
     assert result.stdout.count("BROKEN") == 9
 
 
@@ -102,7 +123,7 @@ def test_check_without_names_calls_what_the_profile_leaves_out_not_chosen(aid, t
     profile.write_text(profile_text(override(SAMPLE, benchmarks=["aid"])))
     done = geomag("data", "check", "--data", tmp_path, cwd=tmp_path, profile=str(profile))
     assert done.returncode == 0
-    assert done.stdout.startswith("aid: whole")
+    assert done.stdout.startswith("aid: partial (7 of 10,000 records)")
     assert done.stdout.count(": not chosen") == 9
 
 

@@ -55,5 +55,6 @@ SPEC = Benchmark(
     counts={"test": 10_000},
     classes=tuple(AID_CLASSES.values()),
     class_counts={AID_CLASSES[folder]: count for folder, count in AID_COUNTS.items()},
+    image_px=600,
     test_pictures={Split.TEST: 10_000},
 )

@@ -45,9 +45,9 @@ class DiorRsvg:
 
     def sources(self, root: Path) -> tuple[Path, ...]:
         """The split lists, then the annotation files sorted by name."""
-        folder = locate_with(root, "Annotations", "train.txt", wanted=_TREE)
-        lists = [folder / f"{split}.txt" for split in _SPLITS]
-        return (*lists, *visible(folder / "Annotations", "*.xml"))
+        names = [f"{split}.txt" for split in _SPLITS]
+        folder = locate_with(root, "Annotations", *names, wanted=_TREE)
+        return (*(folder / name for name in names), *visible(folder / "Annotations", "*.xml"))
 
     def read(self, root: Path) -> Iterator[Record]:
         """Records by split in the order of the index lists."""

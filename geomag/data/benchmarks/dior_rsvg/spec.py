@@ -18,5 +18,6 @@ SPEC = Benchmark(
     classes=tuple(DIOR_CLASSES.values()),
     imagery="DIOR",
     imagery_number=r"\d+",
+    image_px=800,
     test_pictures={Split.TEST: 5_900},
 )

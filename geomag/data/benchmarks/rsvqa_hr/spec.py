@@ -13,5 +13,6 @@ SPEC = Benchmark(
     position=60,
     licence="CC BY 4.0",
     counts={"train": 625_340, "val": 102_843, "test": 222_684, "test_phili": 105_647},
+    image_px=512,
     test_pictures={Split.TEST: 2_226, Split.TEST_PHILI: 1_056},
 )

@@ -23,5 +23,6 @@ SPEC = Benchmark(
     position=80,
     licence="none stated: research use",
     counts={"train": 497, "val": 58, "test": 58},
+    image_px=500,
     test_pictures={Split.TEST: 58},
 )
