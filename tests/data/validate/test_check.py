@@ -100,7 +100,7 @@ def test_the_command_ends_with_2_if_one_of_several_is_broken(rrsis, ucm, tmp_pat
     (ucm / "UCM_captions/imgs/2.jpg").unlink()
     broken = geomag("data", "check", "rrsis_d", "ucm_captions", "--data", tmp_path, cwd=tmp_path)
     assert broken.returncode == 2
-    assert "rrsis_d: whole" in broken.stdout
+    assert "rrsis_d: partial (5 of 17,402 records)" in broken.stdout
     assert "1 images are missing: 2" in broken.stdout
     assert "Traceback" not in broken.stdout + broken.stderr
 
