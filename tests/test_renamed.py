@@ -3,17 +3,15 @@
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
 
 import pytest
 from typer.main import get_command
 
 from geomag.cli.main import app
-from geomag.config import Profile, override, parse_profile
+from geomag.config import override, parse_profile
 from geomag.config.renamed import COMMANDS, SETTINGS, VALUES
+from geomag.config.rules import SECTIONS
 from geomag.errors import ConfigError
-
-SECTIONS = {field.name: field.default_factory for field in fields(Profile)}
 
 
 @pytest.mark.parametrize("old", SETTINGS)
@@ -33,7 +31,7 @@ def test_an_old_value_is_answered_with_the_new_one(name, value):
 def test_the_new_names_exist_and_the_old_ones_do_not():
     for old, new in SETTINGS.items():
         section, key = old.split(".")
-        known = {field.name for field in fields(SECTIONS[section])}
+        known = SECTIONS[section].model_fields
         assert key not in known
         assert new.split(".")[1] in known
     for (name, _), new in VALUES.items():

@@ -4,7 +4,6 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from geomag.config.renamed import COMMANDS
 from geomag.errors import ConfigError
 
 
@@ -18,9 +17,12 @@ class GroupWithOldNames(TyperGroup):
             ConfigError: If the command is called otherwise now.
         """
         found = super().get_command(ctx, cmd_name)
-        now = COMMANDS.get(f"{self.name} {cmd_name}")
-        if found is None and now is not None:
+        if found is not None:
+            return found
+        from geomag.config.renamed import COMMANDS  # with it come all settings, and help needs none
+
+        if now := COMMANDS.get(f"{self.name} {cmd_name}"):
             raise ConfigError(
                 f"geomag {self.name} {cmd_name}", "a command of another name now", f"geomag {now}"
             )
-        return found
+        return None

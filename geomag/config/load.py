@@ -1,18 +1,15 @@
 """YAML to `Profile`: parsed once, unknown keys refused with the nearest name, types checked."""
 
-import difflib
 import os
-from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from geomag.config.renamed import renamed_setting
+from geomag.config.faults import config_error
 from geomag.config.schema import Profile
-from geomag.config.schema.checks import check_ranges
-from geomag.errors import ConfigError, shown
+from geomag.errors import ConfigError
 from geomag.io import value_digest
 from geomag.parse import mapping, read_yaml
 
@@ -55,15 +52,20 @@ def load_profile(name: str | None = None, *, root: Path | None = None) -> Profil
 
 
 def parse_profile(tree: Any, *, place: str) -> Profile:
-    """Turn a parsed YAML tree into a checked `Profile`."""
-    profile = _build(Profile, tree, place)
-    assert isinstance(profile, Profile)
-    return profile
+    """Turn a parsed YAML tree into a checked `Profile`.
+
+    Raises:
+        ConfigError: Naming each fault with its section, key, value and what may stand there.
+    """
+    try:
+        return Profile.model_validate(tree)
+    except ValidationError as wrong:
+        raise config_error(wrong, place) from wrong
 
 
 def override(profile: Profile, **sections: dict[str, Any]) -> Profile:
     """A copy with some settings changed: ``override(p, train={"steps": 10})``."""
-    tree = asdict(profile)
+    tree = profile.model_dump()
     for section, values in sections.items():
         if isinstance(values, dict):
             tree[section] = {**tree[section], **values}
@@ -74,20 +76,20 @@ def override(profile: Profile, **sections: dict[str, Any]) -> Profile:
 
 def profile_digest(profile: Profile, *sections: str) -> str:
     """Digest of the named sections (all when none is named)."""
-    tree = asdict(profile)
+    tree = profile.model_dump()
     return value_digest({name: tree[name] for name in sections} if sections else tree)
 
 
 def profile_text(profile: Profile) -> str:
     """The resolved profile as YAML, as every run prints it."""
-    tree = {key: _plain(value) for key, value in asdict(profile).items()}
+    tree = profile.model_dump(mode="json")
     return yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=100)
 
 
 def flat_params(profile: Profile) -> dict[str, str | int | float | bool]:
     """Settings as ``section.key: value`` for an experiment tracker."""
     flat: dict[str, str | int | float | bool] = {}
-    for section, value in asdict(profile).items():
+    for section, value in profile.model_dump().items():
         if isinstance(value, dict):
             flat.update(
                 {
@@ -106,69 +108,3 @@ def _profile_of_params(root: Path) -> str | None:
         return None
     tree = mapping(read_yaml(path) or {}, str(path), ConfigError)
     return str(tree["profile"]) if "profile" in tree else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
-
-
-def _build(cls: type, tree: Any, place: str) -> Any:
-    if not isinstance(tree, dict):
-        raise ConfigError(place, shown(tree), "a mapping of settings")
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in fields(cls)}
-    values: dict[str, Any] = {}
-    for key, value in tree.items():
-        now = renamed_setting(place.rpartition(", ")[2], str(key), value)
-        if now is not None:
-            raise ConfigError(f"{place}, {key}", f"{shown(value)}, which has another name now", now)
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            raise ConfigError(
-                f"{place}, key {key!r}",
-                "unknown setting",
-                f"did you mean {near[0]!r}?" if near else f"one of {sorted(known)}",
-            )
-        values[key] = _convert(hints[key], value, f"{place}, {key}")
-    for key, info in known.items():
-        if key not in values and info.default is MISSING and info.default_factory is MISSING:
-            raise ConfigError(f"{place}, {key}", "missing")
-    try:
-        check_ranges("" if cls is Profile else place.rpartition(", ")[2], cls, values)
-        return cls(**values)
-    except ValueError as wrong:
-        raise ConfigError(place, str(wrong)) from wrong
-
-
-def _convert(hint: Any, value: Any, place: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value, place)
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if value not in args:
-            raise ConfigError(place, shown(value), f"one of {list(args)}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError(place, shown(value), "a list")
-        kinds = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else list(args)
-        if len(kinds) != len(value):
-            raise ConfigError(place, f"{len(value)} values", f"{len(kinds)} values")
-        return tuple(_convert(kind, item, place) for kind, item in zip(kinds, value, strict=True))
-    if isinstance(hint, UnionType):
-        return (
-            None
-            if value is None
-            else _convert(next(a for a in args if a is not type(None)), value, place)
-        )
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(
-            place,
-            f"{shown(value)} of type {type(value).__name__}",
-            f"a value of type {hint.__name__}",
-        )
-    return value

@@ -105,7 +105,7 @@ def decide(
     if gap := incomparable(challenger, champion):
         return Decision(outcome="undecided", reason=gap)
     resamples = max(context.config.resamples, LEAST_RESAMPLES)
-    context = replace(context, config=replace(context.config, resamples=resamples))
+    context = replace(context, config=context.config.changed(resamples=resamples))
     comparisons = []
     for name in sorted(champion.predictions):
         known = list(records(name))

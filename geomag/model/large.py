@@ -7,8 +7,7 @@ window alone; the mask is pasted back.
 See paper Fig 4; protocols/model#large-images.
 """
 
-from dataclasses import replace
-
+from geomag.config import override
 from geomag.config.schema import Profile
 from geomag.geometry import PixelBox
 from geomag.magcrop.compose import RgbImage
@@ -36,4 +35,4 @@ def settings_for(image: RgbImage, profile: Profile) -> Profile:
     """
     if not is_large(image, profile) or profile.magcrop.large_probe == "global":
         return profile
-    return replace(profile, encoder=replace(profile.encoder, input="crop"))
+    return override(profile, encoder={"input": "crop"})

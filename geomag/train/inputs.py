@@ -5,12 +5,13 @@ update's draws are known before any image is read, and only what is drawn ever i
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from geomag.config import override
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import Benchmark, Granularity, Task
 from geomag.data.by_image import image_parts
@@ -147,4 +148,4 @@ def with_budget(profile: Profile, record: Record) -> Profile:
         return profile
     rng = generator(profile.train.seed, "budget", record.benchmark, record.image)
     chosen = int(rng.choice(np.array(budgets)))
-    return replace(profile, magcrop=replace(profile.magcrop, budget=chosen))
+    return override(profile, magcrop={"budget": chosen})

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
 from geomag.cli.main import app
-from geomag.config import Profile
+from geomag.config.rules import SECTIONS
 from geomag_dagster.run import JOBS
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +20,6 @@ FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 IN_CODE = re.compile(r"`([^`\n]+)`")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-SECTIONS = {f.name: f.default_factory for f in fields(Profile) if is_dataclass(f.default_factory)}
 SETTING = re.compile(r"(?P<section>[a-z_]+)\.(?P<key>(?!json$|dvc$|txt$)[a-z_]+)(: .*)?")
 REAL_PATH = re.compile(r"(geomag|geomag_dagster|tests|docs|scripts)/[\w/.-]*")
 
@@ -108,8 +106,7 @@ def test_paths_and_settings_that_are_named_exist(page):
             assert (ROOT / code).exists(), code
         setting = SETTING.fullmatch(code)
         if setting and setting["section"] in SECTIONS:
-            keys = {f.name for f in fields(SECTIONS[setting["section"]])}
-            assert setting["key"] in keys, code
+            assert setting["key"] in SECTIONS[setting["section"]].model_fields, code
 
 
 def test_the_first_screen_names_the_two_commands_and_a_picture():

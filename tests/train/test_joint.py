@@ -137,7 +137,7 @@ def test_questions_in_one_row_teach_what_they_teach_in_rows_of_their_own():
     model = tiny_geomag()
     three = next(iter(prepare(model, [(questions(3), plain_input(IMAGE, model.profile))])))
     two = boxes(model)
-    config = replace(model.profile.train, questions=3, ce_mean="answer", alignment=1.0)
+    config = model.profile.train.changed(questions=3, ce_mean="answer", alignment=1.0)
     job = JointTraining.of_samples(
         model, {"rsvqa_lr": [three], "dior_rsvg": [two]}, config, model.profile.prompt
     )
@@ -154,7 +154,7 @@ def test_a_row_asks_at_most_so_many_and_every_reference_of_a_caption_is_one():
     model = tiny_geomag()
     caption = record(Task.CAPTION, benchmark="ucm_captions", answers=("a", "b", "c", "d", "e"))
     (seen,) = prepare(model, [((caption,), plain_input(IMAGE, model.profile))])
-    config = replace(model.profile.train, questions=3)
+    config = model.profile.train.changed(questions=3)
     mixture = Mixture({"ucm_captions": [seen]}, config, model.profile.prompt, n_seg=3)
     rows = mixture.rows(0, 40)
     assert all(len({one.answer for one in row.asked}) == 3 for row in rows)

@@ -58,7 +58,7 @@ def test_the_joint_training_gives_the_same_bits(tmp_path):
 def test_the_gradient_of_an_update_does_not_depend_on_its_micro_batches(mean, processes):
     """Among twenty rows is one long description with its masks, in one of the micro-batches."""
     model = tiny_geomag()
-    config = replace(model.profile.train, ce_mean=mean, questions=2, alignment=1.0, point=0.5)
+    config = model.profile.train.changed(ce_mean=mean, questions=2, alignment=1.0, point=0.5)
     few = {name: rows for name, rows in samples(model).items() if name != "geopixeld"}
     job = JointTraining.of_samples(model, few, config, model.profile.prompt)
     described = Mixture({"geopixeld": [description(model)]}, config, model.profile.prompt, n_seg=3)
