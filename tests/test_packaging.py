@@ -41,6 +41,7 @@ def test_the_wheel_holds_our_two_packages_and_their_settings(tmp_path):
         "geomag_dagster",
     }
     assert "geomag/profiles/sample.yaml" in names
+    assert "geomag/report/templates/report.html.j2" in names
     assert "geomag/py.typed" in names
 
 

@@ -9,7 +9,7 @@ from geomag.report import grid
 from geomag.report.alternatives import alternative_protocols, weak_spots
 from geomag.report.grid import Grid
 from geomag.report.ours import Cell, Scores
-from geomag.report.page import gallery_section, page, section
+from geomag.report.page import Section, page
 from geomag.report.paper import PaperTable, paper_tables
 from geomag.report.tables import as_printed, our_cells, our_grids
 
@@ -52,10 +52,11 @@ def build_report(scores_dir: Path, out: Path, pictures: Mapping[str, Path] | Non
     alternatives = [alternative_protocols(scores)] if scores.trees else []
     alternatives += weak_spots(scores)
     every = [g for table in tables for g in (*ours[table.number], *as_printed(table))]
+    beside = {name: path.relative_to(out) for name, path in (pictures or {}).items()}
     written = {
         "tables.md": _markdown(tables, ours, notes),
         "scorers.md": "\n".join(grid.markdown(g) for g in alternatives),
-        "index.html": _html(tables, ours, alternatives, notes, pictures or {}, out),
+        "index.html": _html(tables, ours, alternatives, notes, beside),
         "tables.csv": "\n".join(grid.csv_text(_captioned(g)) for g in every),
         "tables.tex": "\n".join(grid.latex(g) for g in every),
     }
@@ -90,11 +91,11 @@ def _html(
     alternatives: list[Grid],
     notes: list[str],
     pictures: Mapping[str, Path],
-    out: Path,
 ) -> str:
     sections = [
-        section(
+        Section(
             f"table{table.number}",
+            f"Table {table.number}",
             f"Table {table.number}: {table.title}",
             ours[table.number],
             as_printed(table),
@@ -102,11 +103,7 @@ def _html(
         )
         for table in tables
     ]
-    links = {f"Table {table.number}": f"table{table.number}" for table in tables}
     if alternatives:
-        sections.append(section("scorers", "Other rules, and weak spots", alternatives, [], []))
-        links["Scorers"] = "scorers"
-    if pictures:
-        sections.append(gallery_section(pictures, out))
-        links["Pictures"] = "gallery"
-    return page(TITLE, notes, links, sections)
+        scorers = Section("scorers", "Scorers", "Other rules, and weak spots", alternatives)
+        sections.append(scorers)
+    return page(TITLE, notes, sections, pictures)

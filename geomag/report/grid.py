@@ -1,4 +1,4 @@
-"""One table, four ways to write it: Markdown, HTML, CSV, LaTeX, each with its own escapes.
+"""One table as Markdown, CSV and LaTeX, each with its own escapes; templates/ has the HTML.
 
 Labels come from data and models: HTML in them is shown as text, and a cell that a spreadsheet
 would run as a formula is quoted.
@@ -54,21 +54,6 @@ def _md(text: str) -> str:
 
 def _md_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(_md(cell) for cell in cells) + " |"
-
-
-def html_table(grid: Grid) -> str:
-    """A ``<table>`` whose every cell is escaped text."""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in grid.head)
-    body = []
-    for i, row in enumerate(grid.rows):
-        kind = ' class="strong"' if i in grid.strong else ""
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        body.append(f"<tr{kind}>{cells}</tr>")
-    rows = "\n".join(body)
-    return (
-        f'<div class="wide"><table><caption>{html.escape(grid.caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>\n"
-    )
 
 
 def csv_text(grid: Grid) -> str:

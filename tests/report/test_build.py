@@ -3,13 +3,15 @@
 import csv
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from geomag.errors import AnnotationError
 from geomag.report.build import build_report
-from geomag.report.grid import Grid, csv_text, html_table, latex, markdown, safe_csv
+from geomag.report.grid import Grid, csv_text, latex, markdown, safe_csv
 from geomag.report.ours import half_up
+from geomag.report.page import Section, page
 
 
 def score(benchmark, profile="sample", **changes):
@@ -42,10 +44,11 @@ def text_of(page):
     class Cells(HTMLParser):
         def __init__(self):
             super().__init__()
-            self.rows, self.tags = [[]], []
+            self.rows, self.tags, self.attributes = [[]], [], []
 
         def handle_starttag(self, tag, attrs):
             self.tags.append(tag)
+            self.attributes += attrs
             if tag in ("tr", "summary"):
                 self.rows.append([])
 
@@ -136,11 +139,30 @@ EVIL = Grid(
 
 
 def test_f42_html_is_shown_as_text():
-    parser = text_of(html_table(EVIL))
-    assert set(parser.tags) == {"div", "table", "caption", "thead", "tr", "th", "tbody", "td"}
-    assert ["<img src=x onerror=alert(1)>", "+1+1"] in parser.rows
+    plain, evil = "a", EVIL.caption
+    pages = [
+        text_of(page(word, [word], [Section(word, word, word, [grid], [grid], [word])], {word: p}))
+        for word, grid, p in (
+            (plain, Grid(plain, EVIL.head, EVIL.rows), Path("a.png")),
+            (evil, EVIL, Path('"><script>.png')),
+        )
+    ]
+    assert pages[1].tags == pages[0].tags
+    assert ["<img src=x onerror=alert(1)>", "+1+1"] in pages[1].rows
+    assert ("src", '"><script>.png') in pages[1].attributes
     assert "<script" not in markdown(EVIL)
     assert "a\\|b" in markdown(EVIL)
+
+
+def test_a_hostile_class_and_profile_of_a_score_are_text_in_the_report(tmp_path):
+    evil = "<script>alert(1)</script>"
+    tree = score("rrsis_d", evil, variants={"by_class": {evil: {"n": 3, "mean_iou": 0.25}}})
+    build_report(write(tmp_path / "s", tree), tmp_path / "r", {evil: tmp_path / "r" / "a.png"})
+    text = (tmp_path / "r" / "index.html").read_text()
+    parser = text_of(text)
+    assert "script" not in parser.tags
+    assert ["class (MIoU)", evil, "3", "25.00"] in [row[:4] for row in parser.rows]
+    assert text.count("&lt;script&gt;") > 4
 
 
 def test_f42_formulas_are_quoted_in_csv():
