@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from geomag.errors import ConfigError
 from geomag.line_profile import refuse_other_profile
@@ -107,18 +108,25 @@ class DvcResource(dg.ConfigurableResource[Any]):
 
     def versions(self, stage: Stage) -> dict[str, str]:
         """The md5 of each output in ``dvc.lock``, which another process may just be rewriting."""
-        for _ in range(100):
+
+        def recorded() -> dict[str, str]:
             try:
                 entry = read_lock(Path(self.root)).get(stage.name, {})
             except (yaml.YAMLError, AttributeError):
                 entry = {}
-            found = {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
-            if set(found) == set(stage.outs):
-                return found
-            time.sleep(0.05)
-        raise dg.Failure(
-            f"dvc.lock has no complete entry for {stage.name}; run `dvc repro {stage.name}`"
+            return {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
+
+        until_whole = Retrying(
+            retry=retry_if_result(lambda found: set(found) != set(stage.outs)),
+            wait=wait_fixed(0.05),
+            stop=stop_after_delay(5),
         )
+        try:
+            return until_whole(recorded)
+        except RetryError as missing:
+            raise dg.Failure(
+                f"dvc.lock has no complete entry for {stage.name}; run `dvc repro {stage.name}`"
+            ) from missing
 
     def _supervised(
         self, stage: Stage, log: Path, *, force: bool, extra_env: dict[str, str]

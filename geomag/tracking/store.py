@@ -3,10 +3,18 @@
 import fcntl
 import functools
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_chain,
+    wait_fixed,
+)
 
 from geomag.errors import ToolError
 from geomag.tracking.database import SQLITE, holders, make_store, tracking_uri
@@ -20,10 +28,11 @@ KEY = "geomag.key"
 resumed by it."""
 DELIVERY = "geomag.delivery"
 """Tag that names the queue a run came from: it is delivered once, however often that is tried."""
-WAITS_S = (0.2, 1.0, None)
-"""Pauses after each failed try of one call; after the last, MLflow counts as down."""
-LOCKED_S = 60.0
-"""Seconds that one call waits for another process that writes to the same SQLite file."""
+WAITS_S = (0.2, 1.0)
+"""Pauses after the first tries of one call; when the next has failed, MLflow counts as down."""
+LOCKED_S, LOOK_S = 60.0, 0.2
+"""Seconds that one call waits for another process that writes to the same SQLite file, and how
+often it looks."""
 CANDIDATE, PARENT = "candidate", "mlflow.parentRunId"
 """Experiment of the parents, one for each Dagster run, and MLflow's tag of a child."""
 
@@ -156,18 +165,29 @@ class Store:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
-        patience = time.monotonic() + LOCKED_S
-        waits = iter(WAITS_S)
-        while True:
-            try:
-                return call()
-            except (MlflowException, SQLAlchemyError, OSError) as failure:
-                said = str(failure).partition("\n")[0][:300]
-                is_locked = self._is_local and "database is locked" in str(failure)
-                wait = WAITS_S[0] if is_locked and time.monotonic() < patience else next(waits)
-                if wait is None:
-                    raise self._down(said, is_locked=is_locked) from failure
-                time.sleep(wait)
+        failures = (MlflowException, SQLAlchemyError, OSError)
+
+        def is_locked(failure: BaseException) -> bool:
+            return self._is_local and "database is locked" in str(failure)
+
+        patient = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, failures) and is_locked(e)),
+            wait=wait_fixed(LOOK_S),
+            stop=stop_after_delay(LOCKED_S),
+            reraise=True,
+        )
+        insistent = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, failures) and not is_locked(e)),
+            wait=wait_chain(*map(wait_fixed, WAITS_S)),
+            stop=stop_after_attempt(len(WAITS_S) + 1),
+            reraise=True,
+        )
+        try:
+            answer: T = insistent(patient, call)
+            return answer
+        except failures as failure:
+            said = str(failure).partition("\n")[0][:300]
+            raise self._down(said, is_locked=is_locked(failure)) from failure
 
     def _down(self, said: str, *, is_locked: bool) -> TrackerDownError:
         uri = tracking_uri(self._root)

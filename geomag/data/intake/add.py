@@ -11,12 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
 from geomag.config import Profile
 from geomag.data.benchmarks import BENCHMARKS
@@ -280,13 +281,18 @@ def _refuse_if_read(root: Path) -> None:
 def _track(root: Path) -> None:
     """``dvc add data``, waiting for DVC's lock, and a while for its paths."""
     command = [sys.executable, "-m", "dvc", "--quiet", "--wait-for-lock", "add", "data"]
-    for wait in (*_BUSY_WAITS_S, None):
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-        if not done.returncode:
-            return
-        if wait is None or "is busy" not in done.stderr:
-            break
-        time.sleep(wait)
-    raise ToolError(
-        "dvc add data", done.stderr.strip()[-500:], remedy="run it when DVC is free; data/ is whole"
+    while_busy = Retrying(
+        retry=retry_if_result(lambda done: done.returncode and "is busy" in done.stderr),
+        wait=wait_chain(*map(wait_fixed, _BUSY_WAITS_S)),
+        stop=stop_after_attempt(len(_BUSY_WAITS_S) + 1),
+        retry_error_callback=lambda last: last.outcome and last.outcome.result(),
     )
+    done = while_busy(
+        subprocess.run, command, cwd=root, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ToolError(
+            "dvc add data",
+            done.stderr.strip()[-500:],
+            remedy="run it when DVC is free; data/ is whole",
+        )
