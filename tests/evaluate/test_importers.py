@@ -75,7 +75,7 @@ def test_csv_tables_that_do_not_fit_are_named(tmp_path, text, said):
 
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):
-    with pytest.raises(PredictionError, match=r"'voc'\. Wanted: one of coco, csv, geochat-bench"):
+    with pytest.raises(PredictionError, match=r"'voc'\. Wanted: one of coco, csv, earthdial"):
         convert("voc", tmp_path, tmp_path / "p.jsonl")
 
 
