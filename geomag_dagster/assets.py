@@ -94,7 +94,7 @@ def stage_asset(
     )
     def run_stage(context: dg.AssetExecutionContext, dvc: DvcResource) -> Iterator[Any]:
         try:
-            result = dvc.run(stage, extra_env=_step_env(context, op_tags))
+            result = dvc.run(stage, extra_env=_step_env(context, op_tags), tell=context.log.info)
         except dg.Failure:
             yield from check_refused_records(stage, root=Path(dvc.root))
             raise

@@ -1,4 +1,4 @@
-"""When things run by themselves. All of it is off until somebody switches it on in the UI.
+"""Conditions, schedules and sensors: what runs by itself, once somebody switches it on in the UI.
 
 Two ways to retrain on new data, of which you switch on one: `new_data` asks for one run of the job
 ``retrain``; `declarative`, together with `dvc_lock`, runs each asset once its inputs have changed.
@@ -56,7 +56,7 @@ def automation(root: Path, stages: Mapping[str, Stage]) -> list[dg.SensorDefinit
 
 
 def weekly_schedule() -> dg.ScheduleDefinition:
-    """All that is out of date, in the night to Monday."""
+    """Schedule that runs all that is out of date, in the night to Monday."""
     return dg.ScheduleDefinition(
         name="weekly",
         job_name="whole_line",

@@ -22,7 +22,7 @@ from geomag_dagster.verification import nightly_verification, verify_job
 
 @functools.cache
 def build() -> dg.Definitions:
-    """All of it, for the project the working directory is in."""
+    """Build the definitions of the project that the working directory is in."""
     root = project_root()
     on_gpu = load_profile(root=root).device == "cuda"
     stages = read_stages(root)
@@ -42,7 +42,7 @@ def build() -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What ``workspace.yaml`` loads."""
+    """Definitions that ``workspace.yaml`` loads."""
     return build()
 
 
@@ -52,10 +52,10 @@ def whole_line() -> dg.JobDefinition:
 
 
 def retrain() -> dg.JobDefinition:
-    """See `whole_line`."""
+    """Give the job to whoever rebuilds it by name, as `whole_line` does."""
     return build().resolve_job_def("retrain")
 
 
 def evaluate_only() -> dg.JobDefinition:
-    """See `whole_line`."""
+    """Give the job to whoever rebuilds it by name, as `whole_line` does."""
     return build().resolve_job_def("evaluate_only")

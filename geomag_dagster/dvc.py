@@ -1,5 +1,6 @@
 """The runner: one DVC stage in a process group of its own, then what ``dvc.lock`` says of it."""
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,13 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from geomag.errors import ConfigError
 from geomag.line_profile import refuse_other_profile
+from geomag.progress import latest
 from geomag.versions import read_lock, untracked_inputs
 from geomag_dagster.inputs import Snapshot, differing, snapshot
 from geomag_dagster.stages import Stage
 
+TELL_EVERY_S = 15.0
+"""Seconds between two lines of a stage's progress in Dagster's event log."""
 BUSY = ("is busy", "Unable to acquire lock")
 """What DVC prints when a path or the project is in use by another command: it passes."""
 
@@ -33,7 +38,7 @@ class StageResult:
     versions: dict[str, str]
     """DVC's md5 of each output, as ``dvc.lock`` records it."""
     ran: bool
-    """False when nothing it depends on had changed."""
+    """Whether the command ran; False when nothing it depends on had changed."""
     seconds: float
     """Wall time, DVC's own included."""
     log: Path
@@ -59,8 +64,19 @@ class DvcResource(dg.ConfigurableResource[Any]):
     busy_retries: int = 20
     busy_wait_s: float = 15.0
 
-    def run(self, stage: Stage, *, extra_env: dict[str, str] | None = None) -> StageResult:
+    def run(
+        self,
+        stage: Stage,
+        *,
+        extra_env: dict[str, str] | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> StageResult:
         """Bring one stage up to date, without its upstream: Dagster orders those.
+
+        Args:
+            stage: From `read_stages`.
+            extra_env: Variables of its process.
+            tell: Takes a line of its progress now and then (`geomag.progress`).
 
         Raises:
             dagster.Failure: ``GEOMAG_PROFILE`` is not the line's, the command failed, an input
@@ -77,7 +93,8 @@ class DvcResource(dg.ConfigurableResource[Any]):
         log = root / "work" / "logs" / f"{stage.name}.log"
         marker = root / "work" / "dvc-force" / stage.name
         before = snapshot(root, stage.deps)
-        code = self._supervised(stage, log, force=marker.is_file(), extra_env=extra_env or {})
+        process = self._supervised(stage, log, force=marker.is_file(), extra_env=extra_env or {})
+        code = self._followed(process, log, tell)
         printed = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         if code:
             self._refuse(stage, code, printed, log)
@@ -130,22 +147,33 @@ class DvcResource(dg.ConfigurableResource[Any]):
 
     def _supervised(
         self, stage: Stage, log: Path, *, force: bool, extra_env: dict[str, str]
-    ) -> int:
+    ) -> subprocess.Popen[bytes]:
         dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
         guard = [sys.executable, "-m", "geomag_dagster.supervise", "--log", str(log)]
         guard += ["--grace", str(self.grace_s), "--parent", str(os.getpid())]
         if worker := multiprocessing.parent_process():  # the run's process, when we were forked
             guard += ["--watch", str(worker.pid)]
         lease = [int(fd) for fd in os.environ.get("GEOMAG_LEASE_FDS", "").split(",") if fd]
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*guard, "--", *dvc, *(["--force"] if force else [])],
             cwd=self.root,
             env={**os.environ, **stage_env(), **extra_env},
             stdin=subprocess.DEVNULL,
             pass_fds=lease,
         )
+
+    def _followed(
+        self, process: subprocess.Popen[bytes], log: Path, tell: Callable[[str], None]
+    ) -> int:
+        """Wait for the stage, and tell how far it is; returns its exit code."""
+        told = None
         try:
-            return process.wait()
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(TELL_EVERY_S)
+                if (progress := latest(log)) and progress != told:
+                    told = progress
+                    tell(progress.line)
         except BaseException:  # an interrupt from Dagster: stop the stage in order, then go on up
             process.terminate()
             process.wait(self.grace_s + 10)

@@ -15,7 +15,7 @@ from geomag_dagster.dvc import StageResult
 from geomag_dagster.stages import Stage
 
 PREVIEW_BYTES = 100_000
-"""Larger pictures are named and not shown: a preview lives in the event log."""
+"""Bytes of a preview; larger pictures are named and not shown: a preview lives in the event log."""
 _ARM = dg.TableColumn("arm", "string", description="magcrop, or plain where Table 7 ablates it")
 _METRIC = dg.TableColumn("metric", "string", constraints=dg.TableColumnConstraints(nullable=False))
 _VALUE = dg.TableColumn("value", "float", description="fraction, or raw as CIDEr is")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -14,13 +15,21 @@ from geomag_dagster.dvc import stage_env
 from geomag_dagster.naming import DATA
 
 
-def prepare(root: Path, benchmarks: Iterable[str], *, profile_source: str) -> None:
+def missing_data(root: Path, benchmarks: Iterable[str]) -> list[str]:
+    """The benchmarks that are not under ``data/``."""
+    return [name for name in benchmarks if not (root / DATA / name).is_dir()]
+
+
+def prepare(
+    root: Path, benchmarks: Iterable[str], *, profile_source: str, log: Path | None = None
+) -> None:
     """Bring DVC and the data to where a stage can run.
 
     Args:
         root: Project root.
         benchmarks: Those that the line reads.
         profile_source: ``sample`` draws missing benchmarks; ``downloads`` expects them.
+        log: Gets what the drawing prints; None: this process's own output does.
 
     Raises:
         ToolError: If DVC is not initialised in ``root`` itself, or a download is missing.
@@ -28,14 +37,13 @@ def prepare(root: Path, benchmarks: Iterable[str], *, profile_source: str) -> No
     require_dvc(root)
     if not (root / ".git").exists():
         _dvc(root, "config", "--local", "core.no_scm", "true")
-    missing = [name for name in benchmarks if not (root / DATA / name).is_dir()]
-    if missing:
+    if missing := missing_data(root, benchmarks):
         if profile_source != "sample":
             raise ToolError(
                 str(root / DATA), f"no {', '.join(missing)}", remedy="run geomag data check"
             )
         named = [word for name in missing for word in ("--benchmark", name)]
-        _checked(root, [sys.executable, "-m", "geomag", "data", "sample", *named])
+        _checked(root, [sys.executable, "-m", "geomag", "data", "sample", *named], log)
         _dvc(root, "add", DATA)
     elif tracked_tree(root) is None:
         _dvc(root, "add", DATA)
@@ -80,7 +88,19 @@ def _dvc(root: Path, *arguments: str) -> None:
     _checked(root, [sys.executable, "-m", "dvc", "--quiet", "--wait-for-lock", *arguments])
 
 
-def _checked(root: Path, command: list[str]) -> None:
-    done = subprocess.run(command, cwd=root, env={**os.environ, **stage_env()}, check=False)
+def _checked(root: Path, command: list[str], log: Path | None = None) -> None:
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") if log is not None else nullcontext() as out:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env={**os.environ, **stage_env()},
+            check=False,
+            stdout=out,
+            stderr=None if out is None else subprocess.STDOUT,
+        )
     if done.returncode:
-        raise ToolError(" ".join(command[2:]), f"ended with exit code {done.returncode}")
+        words = log.read_text(encoding="utf-8", errors="replace").splitlines() if log else []
+        why = f": {words[-1]}" if words else ""
+        raise ToolError(" ".join(command[2:]), f"ended with exit code {done.returncode}{why}")

@@ -36,7 +36,7 @@ GATE = Stage(
         "geomag/tracking/registry.py",
     ),
 )
-"""Not in ``dvc.yaml``: what the assets' code version is made of."""
+"""Code of the gate, which is not in ``dvc.yaml``: what the assets' code version is made of."""
 CANDIDATE, CHAMPION = dg.AssetKey(["model", "candidate"]), dg.AssetKey(["model", "champion"])
 CHECK, PROMOTION = "candidate_is_champion", "promotion"
 

@@ -89,7 +89,7 @@ class Answer:
 
     @property
     def granularity(self) -> str:
-        """image, region or pixel; ``none`` where the picture was left as it is."""
+        """Level: image, region or pixel; ``none`` where the picture was left as it is."""
         return self.output.granularity
 
     @property

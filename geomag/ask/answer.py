@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,26 +88,22 @@ def ask_image(
         The content of ``answer.json``; its ``status`` is ``partial`` when a window failed.
 
     Raises:
-        GeoMagError: If the image, the prompt, the folder or an option is wrong; the folder is as
-            it was.
+        GeoMagError: If the image, the prompt, the folder or an option is wrong; nothing is lost.
     """
     asked = read_prompt(words)
     options.check()
     prompt = model.fit(asked)
     with open_scene(image, options.bands) as scene:
         grid = scene.grid
-        if len(_windows(image, grid.width, grid.height, options)) > 1:
-            options = options_for(scene_rule(prompt), options)
-        boxes = _windows(image, grid.width, grid.height, options)
+        boxes, options = _asked_about(image, grid.width, grid.height, prompt, options)
         folder = _folder(scene.path, asked, out, options)
         image_facts = {**scene.facts(), "sha256": folder.image_digest}
         identity = identity_of(model, image_facts, words, prompt, options)
         with folder.filling() as fresh:
             journal = TileJournal(folder.private, identity, resume=options.resume)
             try:
-                tiles = ask_tiles(
-                    scene, boxes, lambda p: model.ask(p, prompt, arm=options.arm), journal, log=log
-                )
+                answer_one = partial(model.ask, prompt=prompt, arm=options.arm)
+                tiles = ask_tiles(scene, boxes, answer_one, journal, log=log)
                 answer = {**identity, **said(tiles, prompt)}
                 answer |= AnswerFiles(scene, tiles, fresh, options).write(answer)
             except GeoMagError:  # the input is refused: nothing here to go on from
@@ -154,6 +151,18 @@ def _windows(image: str | Path, width: int, height: int, options: AskOptions) ->
             "ask without --whole, window by window: what is there, how many, where",
         )
     return [PixelBox(0, 0, width, height)]
+
+
+def _asked_about(
+    image: str | Path, width: int, height: int, prompt: Prompt, options: AskOptions
+) -> tuple[Sequence[PixelBox], AskOptions]:
+    """Windows of a scene, or its whole where the kind of question asks for that, and the options.
+
+    The rule is for scenes of several windows; of one window the options stay as they are.
+    """
+    if len(_windows(image, width, height, options)) > 1:
+        options = options_for(scene_rule(prompt), options)
+    return _windows(image, width, height, options), options
 
 
 def said(tiles: TiledAnswers, prompt: Prompt) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Bands:
     indexes: tuple[int, ...]
     """One (grey, or a palette) or three, counted from 1."""
     source: str
-    """Who chose them: asked for, the file's colours, or the only ones."""
+    """Origin of the choice: asked for, the file's colours, or the only ones."""
     palette: NDArray[np.uint8] | None = None
     """``[256, 3]``, for a band of palette numbers."""
 

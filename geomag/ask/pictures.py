@@ -54,8 +54,7 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
     """
     prompt = pipeline.fit(read_prompt(words))
     (prepared,) = pipeline.prepare([Question(image, prompt)])
-    decision, model_input = prepared.decision, prepared.query.model_input
-    assert decision is not None  # the plain arm alone has none
+    model_input = prepared.query.model_input
     chosen_by = _map(pipeline, prepared)
     asked = [LegendRow(f"Asked: {words}")]
     rows = [*asked, LegendRow(chosen_by.meaning, is_ramp=True)]
@@ -68,8 +67,20 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
         out / FILES[3],
         views_picture(model_input, patch_px, [*asked, *_window_rows(prepared.boxes)]),
     )
+    facts = _facts(pipeline, words, prepared, chosen_by)
+    write_json(out / FILES[4], facts)
+    return facts
+
+
+def _facts(
+    pipeline: Pipeline, words: str, prepared: PreparedQuestion, chosen_by: _Map
+) -> dict[str, Any]:
+    """The content of ``probe.json``: the prompt, what was decided about it, windows and views."""
+    prompt, decision = prepared.question.prompt, prepared.decision
+    assert decision is not None  # the plain arm alone has none
     level, whole = decision.granularity, why_whole(pipeline, prepared)
-    facts = {
+    patch_px, model_input = pipeline.profile.vlm.patch_px, prepared.query.model_input
+    return {
         **pipeline.identity(),
         "prompt": {
             "given": words,
@@ -95,8 +106,6 @@ def magcrop_pictures(pipeline: Pipeline, image: RgbImage, words: str, out: Path)
         ],
         "notes": [*prompt.notes, *([whole] if whole else [])],
     }
-    write_json(out / FILES[4], facts)
-    return facts
 
 
 def _map(pipeline: Pipeline, prepared: PreparedQuestion) -> _Map:

@@ -29,9 +29,9 @@ class Grid:
     """Size and place of a raster."""
 
     width: int
-    """Pixels."""
+    """Side in pixels."""
     height: int
-    """Pixels."""
+    """Side in pixels."""
     transform: Affine
     """Map from (column, row) to the CRS, or to a grid of its own; the identity without either."""
     crs: CRS | None

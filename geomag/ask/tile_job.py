@@ -41,7 +41,7 @@ class Tile:
 
     @property
     def state(self) -> str:
-        """answered, failed, or without data."""
+        """Outcome of a window: answered, failed, or without data."""
         if self.failure:
             return "failed"
         return "no data" if self.output is None else "answered"

@@ -27,12 +27,14 @@ def ask(
     ] = None,
     format: Annotated[
         list[ObjectFormat] | None,
-        typer.Option(help="Of the objects; may be repeated. Default: gpkg and geojson."),
+        typer.Option(help="Format of the objects; may be repeated. Default: gpkg and geojson."),
     ] = None,
     bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
-    arm: Annotated[Arm, typer.Option(help="With MagCrop, or the whole image.")] = Arm.MAGCROP,
+    arm: Annotated[
+        Arm, typer.Option(help="Answer with MagCrop, or about the whole image.")
+    ] = Arm.MAGCROP,
     tile: Annotated[int, typer.Option(help="Side of a window, in pixels.")] = 1024,
-    overlap: Annotated[int, typer.Option(help="Of neighbouring windows, in pixels.")] = 128,
+    overlap: Annotated[int, typer.Option(help="Overlap of neighbouring windows, in pixels.")] = 128,
     min_area: Annotated[
         int, typer.Option(help="Pixels below which a piece or a hole of a mask is noise.")
     ] = 8,

@@ -6,6 +6,7 @@ import typer
 
 from geomag.cli.old_names import GroupWithOldNames
 from geomag.cli.options import Figures
+from geomag.progress import say
 
 app = typer.Typer(
     help="Measure seconds, memory and tokens.", no_args_is_help=True, cls=GroupWithOldNames
@@ -36,14 +37,14 @@ def probe(
 
     sizes: dict[str, Any] = {"layers": layers, "width": width, "heads": heads}
     sizes |= {"repeats": repeats, "device": device, "dtype": dtype}
-    result = bench_probe(tokens or [640, 1152], log=typer.echo, **sizes)
+    result = bench_probe(tokens or [640, 1152], log=say, **sizes)
     if json is not None:
         write_json(json, result)
 
 
 @app.command()
 def score(
-    share: Annotated[float, typer.Option(help="Of the real record counts.")] = 1.0,
+    share: Annotated[float, typer.Option(help="Share of the real record counts.")] = 1.0,
     benchmark: Annotated[
         list[str] | None, typer.Option(help="Only this one; may be repeated.")
     ] = None,
@@ -54,7 +55,7 @@ def score(
     from geomag.bench.score import bench_score
     from geomag.io import write_json
 
-    result = bench_score(share=share, only=benchmark, jobs=jobs, log=typer.echo)
+    result = bench_score(share=share, only=benchmark, jobs=jobs, log=say)
     if json is not None:
         write_json(json, result)
 
@@ -62,7 +63,7 @@ def score(
 @app.command()
 def answer(
     full_size: Annotated[
-        bool, typer.Option(help="Also count at 7B sizes on the meta device; about a minute.")
+        bool, typer.Option(help="Count at 7B sizes too, on the meta device; about a minute.")
     ] = True,
     runs: Annotated[int, typer.Option(help="Timed runs per phase; the fastest counts.")] = 15,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
@@ -75,7 +76,7 @@ def answer(
     from geomag.sample.untrained import untrained_model
 
     small = untrained_model(load_profile(profile))
-    result = bench_answer(small, full_size=full_size, runs=runs, log=typer.echo)
+    result = bench_answer(small, full_size=full_size, runs=runs, log=say)
     if json is not None:
         write_json(json, result)
 
@@ -83,7 +84,9 @@ def answer(
 @app.command()
 def prefix(
     questions: Annotated[int, typer.Option(help="About one image.")] = 32,
-    full_size: Annotated[bool, typer.Option(help="Also count at 7B sizes on meta.")] = True,
+    full_size: Annotated[
+        bool, typer.Option(help="Count at 7B sizes too, on the meta device.")
+    ] = True,
     runs: Annotated[int, typer.Option(help="Timed runs; the fastest counts.")] = 7,
     profile: Annotated[str, typer.Option(help="Whose sizes are timed.")] = "sample",
     json: Figures = None,
@@ -101,7 +104,7 @@ def prefix(
         n_questions=questions,
         runs=runs,
         full_size=full_size,
-        log=typer.echo,
+        log=say,
     )
     if json is not None:
         write_json(json, result)
@@ -116,6 +119,6 @@ def masks(
     from geomag.bench.masks import bench_masks
     from geomag.io import write_json
 
-    result = bench_masks(n_masks=count, log=typer.echo)
+    result = bench_masks(n_masks=count, log=say)
     if json is not None:
         write_json(json, result)

@@ -22,6 +22,5 @@ def crops(
         data=root / "data",
         artifacts=root / "artifacts",
         work=root / "work",
-        log=typer.echo,
     )
     typer.echo(f"{benchmark}: {count} heatmaps")

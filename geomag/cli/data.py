@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from geomag.cli.options import Overwrite
+from geomag.progress import say, track
 
 app = typer.Typer(help="Draw the sample, check downloads, validate, add.", no_args_is_help=True)
 
@@ -29,6 +30,7 @@ def sample(
 ) -> None:
     """Draw scenes and write the ten benchmarks in their download layouts."""
     from geomag.config import load_profile
+    from geomag.data.benchmarks import BENCHMARKS
     from geomag.sample.layouts import write_all
 
     settings = load_profile().data
@@ -39,10 +41,12 @@ def sample(
         benchmarks=tuple(benchmark or ()),
         force=force,
     )
-    for one in written:
-        counts = ", ".join(f"{split} {count:,}" for split, count in one.counts.items())
-        done = f"{one.n_bytes / 1e6:.1f} MB in {one.seconds:.1f} s" if one.is_new else "unchanged"
-        typer.echo(f"{one.benchmark:<16} {counts:<56} {done}")
+    with track("drawing benchmarks", len(benchmark or BENCHMARKS)) as progress:
+        for one in written:
+            counts = ", ".join(f"{split} {count:,}" for split, count in one.counts.items())
+            took = f"{one.n_bytes / 1e6:.1f} MB in {one.seconds:.1f} s"
+            say(f"{one.benchmark:<16} {counts:<56} {took if one.is_new else 'unchanged'}")
+            progress.advance()
 
 
 @app.command()
@@ -137,7 +141,7 @@ def leakage(
     folder = records or root / "artifacts" / "records"
     names, _ = _asked(benchmarks, profile.benchmarks)
     files = {name: folder / name / "records.jsonl" for name in names}
-    found = audit(data or root / "data", files, most_bits=profile.data.alike_bits, log=typer.echo)
+    found = audit(data or root / "data", files, most_bits=profile.data.alike_bits, log=say)
     write(found, out or root / "artifacts" / "leakage")
     typer.echo(page(found))
 

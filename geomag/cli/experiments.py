@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geomag.cli.options import Figures
+from geomag.progress import say
 
 if TYPE_CHECKING:
     from geomag.config import Profile
@@ -50,7 +51,7 @@ def windows(
     validation = list(read_records(path, splits=[Split.VAL]))[:most]
     test = list(read_records(path, splits=BENCHMARKS[benchmark].test_splits))[:most]
     folder = data or root / "data" / benchmark
-    result = compare_windows(model, settings, folder, validation, test, log=typer.echo)
+    result = compare_windows(model, settings, folder, validation, test, log=say)
     if json is not None:
         write_json(json, result)
 
@@ -68,7 +69,7 @@ def selection(
     from geomag.io import write_json
 
     model, settings, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_selections(model, settings, folder, records, log=typer.echo)
+    result = compare_selections(model, settings, folder, records, log=say)
     if json is not None:
         write_json(json, result)
 
@@ -88,7 +89,7 @@ def probe(
     from geomag.tracking import run
 
     model, settings, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_probes(model, settings, folder, records, log=typer.echo)
+    result = compare_probes(model, settings, folder, records, log=say)
     for row in result["rows"]:
         params = {"benchmark": benchmark, "split": split, "setting": row["setting"]}
         with run(stage="looking", params=params, root=project_root()) as tracked:
@@ -111,7 +112,7 @@ def budgets(
     from geomag.io import write_json
 
     model, settings, folder, records = _of_split(benchmark, split, most, profile)
-    result = compare_budgets(model, settings, folder, records, log=typer.echo)
+    result = compare_budgets(model, settings, folder, records, log=say)
     if json is not None:
         write_json(json, result)
 
@@ -143,7 +144,7 @@ def pool(
 def large(
     out: Annotated[Path, typer.Option(help="Folder of the scenes; drawn if they are not there.")],
     scenes: Annotated[int, typer.Option(help="How many.")] = 24,
-    seed: Annotated[int, typer.Option(help="Of the scenes.")] = 20250,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 20250,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="No model is asked.")] = False,
     view: Annotated[str | None, typer.Option(help="stitch or tokens; the profile's own.")] = None,
     profile: ProfileName = None,
@@ -171,7 +172,7 @@ def large(
         settings = override(settings, magcrop={"view": view})
     model = trained(root / "artifacts" / "models", settings)
     records = drawn_scenes(out, write_large, seed=seed, n_scenes=scenes)
-    result = compare_large(model, settings, out, records, log=typer.echo)
+    result = compare_large(model, settings, out, records, log=say)
     if json is not None:
         write_json(json, result)
 

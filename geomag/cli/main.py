@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -30,9 +31,11 @@ from geomag.cli import (
     train,
     verify,
 )
+from geomag.progress import show
 
 for _name, _value in {
     "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DAGSTER_DISABLE_TELEMETRY": "yes",
     "DVC_NO_ANALYTICS": "1",
@@ -40,6 +43,7 @@ for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)
+warnings.filterwarnings("ignore", category=FutureWarning)  # what tools tell their programmers
 
 _ASK, _SCORE, _LINE, _RECORD, _MEASURE = (
     "Ask",
@@ -92,6 +96,7 @@ def options(
     ] = False,
 ) -> None:
     """A remote-sensing vision-language model that answers, locates and segments."""
+    show()
 
 
 def main() -> NoReturn:

@@ -27,13 +27,15 @@ class PredictedArm(StrEnum):
 def predict(
     benchmark: Annotated[str, typer.Argument(help="One of the ten benchmarks.")],
     arm: Annotated[
-        PredictedArm, typer.Option(help="With MagCrop, the whole image, or a blank one.")
+        PredictedArm,
+        typer.Option(help="Answer with MagCrop, about the whole image, or about a blank one."),
     ] = PredictedArm.MAGCROP,
     data: Annotated[
         Path | None, typer.Option(help="Your own files in the benchmark's layout; with --records.")
     ] = None,
     records: Annotated[
-        Path | None, typer.Option(help="Their records file, as `geomag data validate` wrote it.")
+        Path | None,
+        typer.Option(help="Records of your own files, as `geomag data validate` wrote it."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON Lines to write.")] = None,
     profile: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 SYNC = "sync"
-"""In the place of a view."""
+"""Word in the place of a view."""
 
 
 def runs(

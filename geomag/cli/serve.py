@@ -6,7 +6,7 @@ import typer
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8000,
 ) -> None:
     """Answer pictures and prompts with the champion; a promotion or rollback takes effect at once.
 

@@ -7,6 +7,7 @@ import typer
 
 from geomag.cli.options import Overwrite
 from geomag.cli.stopping import stopping_quietly
+from geomag.progress import say
 
 if TYPE_CHECKING:
     from geomag.config.schema import Profile as Settings
@@ -38,7 +39,7 @@ def granularity(
         settings.granularity,
         build_text_encoder(settings.text_encoder),
         out or project_root() / "artifacts" / "models" / "granularity",
-        log=typer.echo,
+        log=say,
     )
     unseen = run.metrics["unseen_templates"]
     typer.echo(f"truth \\ answer   {'  '.join(unseen['labels'])}")
@@ -74,9 +75,9 @@ def base(
     with one_training(work), tracking as tracked, stopping_quietly():
         code = code_identity(root, "base")
         if settings.vlm.is_composed:
-            rows = make_composed_base(settings, out, work, root=root, code=code, log=typer.echo)
+            rows = make_composed_base(settings, out, work, root=root, code=code, log=say)
         else:
-            rows = make_base(settings, out, work, code=code, log=typer.echo)
+            rows = make_base(settings, out, work, code=code, log=say)
         for row in rows:
             prefix = f"{row['job']}.{row['phase']}"
             values = {f"{prefix}.{k}": float(v) for k, v in row.items() if isinstance(v, float)}
@@ -114,11 +115,9 @@ def _train_model(settings: "Settings", root: Path) -> None:
     with tracking as tracked, stopping_quietly():
 
         def on_metrics(step: int, means: dict[str, float]) -> None:
-            shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
-            typer.echo(f"train {step}/{settings.train.steps}  {shown}")
             tracked.log_metrics(means, step=step)
 
-        digests = train_model(settings, root, inputs=inputs, log=typer.echo, on_metrics=on_metrics)
+        digests = train_model(settings, root, inputs=inputs, log=say, on_metrics=on_metrics)
         for part in ("adapter", "decoder"):
             md5 = path_md5(root / "artifacts" / "models" / part)
             tracked.log_part(part, md5=md5, params=flat_params(settings))

@@ -12,7 +12,7 @@ class Grounding:
     """Phrases of a text, one per [SEG] in order."""
 
     phrases: tuple[str, ...]
-    """Stripped; empty where a [SEG] has no phrase of its own."""
+    """Phrases without blanks around them; empty where a [SEG] has no phrase of its own."""
     n_without_phrase: int
     """[SEG] that follow no phrase."""
     n_without_mask: int

@@ -44,9 +44,9 @@ class ImageInfo:
     """What an image's header says."""
 
     width: int
-    """Pixels."""
+    """Side in pixels."""
     height: int
-    """Pixels."""
+    """Side in pixels."""
     mode: str
     """Pillow's mode: RGB, L, P, RGBA, I;16 ..."""
     n_pages: int = 1

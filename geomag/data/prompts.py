@@ -17,7 +17,7 @@ from geomag.data.records import Record
 from geomag.geometry import PixelBox
 
 PROMPT_VERSION = "1"
-"""Changes whenever a template of evaluation does; stands on every score."""
+"""Version that changes whenever a template of evaluation does; stands on every score."""
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of text, not a secret
 PHRASE_TOKENS = ("<p>", "</p>")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from geomag.data.benchmarks import Split, Task
+from geomag.data.tasks import Split, Task
 from geomag.errors import AnnotationError
 from geomag.geometry import PixelBox, Rle
 from geomag.io import read_jsonl, write_jsonl
@@ -32,9 +32,9 @@ class Record:
     image: str
     """Path of the image, relative to the benchmark's root, with forward slashes."""
     width: int
-    """Pixels."""
+    """Side in pixels."""
     height: int
-    """Pixels."""
+    """Side in pixels."""
     text: str = ""
     """Referring phrase, question, or GCG description with tags; empty for the other tasks."""
     answers: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Record:
     phrases: tuple[str, ...] = ()
     """Phrases of a GCG description, one per mask."""
     boxes: tuple[PixelBox, ...] = ()
-    """Half-open, whatever the benchmark prints: its reader says how its corners are read."""
+    """Boxes, half-open, whatever the benchmark prints: its reader says how its corners are read."""
     notes: tuple[str, ...] = ()
     """Errata met while reading this record (``mask_resized``, ``empty_mask`` ...)."""
 

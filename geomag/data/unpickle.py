@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from geomag.errors import AnnotationError, UnsafePickleError, shown
 
 MAX_BYTES = 1 << 28
-"""Larger than any annotation pickle by a factor of thirty."""
+"""Most bytes of a pickle: thirty times the largest annotation pickle."""
 MAX_CONTAINERS = 4_000_000
 """Lists, dicts, tuples and sets, about 230 bytes each; RRSIS-D's file holds 87,010."""
 

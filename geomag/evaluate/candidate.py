@@ -56,7 +56,7 @@ class Candidate:
         return self.folder / benchmark / f"{ARM}.jsonl"
 
     def facts(self) -> dict[str, Any]:
-        """All fields but the folder."""
+        """Every field but the folder, as JSON."""
         return {key: value for key, value in asdict(self).items() if key != "folder"}
 
 

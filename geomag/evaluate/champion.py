@@ -28,7 +28,7 @@ class Promotion:
     candidate: str
     """Digest of what was judged."""
     version: str
-    """Its number in the registry; empty after a dry run."""
+    """Number of the version in the registry; empty after a dry run."""
     champion: str
     """Digest of the champion afterwards; empty if there is none."""
     champion_version: str

@@ -1,6 +1,5 @@
 """The crops stage: Eq 4 heatmaps of every record that training and evaluation need."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from geomag.config.schema import Profile
@@ -12,6 +11,7 @@ from geomag.inference.prompt import record_prompt
 from geomag.magcrop.crops import Heat, write_heat
 from geomag.manifest import publish
 from geomag.model.weights import load_base
+from geomag.progress import track
 
 AT_A_TIME = 128
 """Images held in memory."""
@@ -24,7 +24,6 @@ def make_crops(
     data: Path,
     artifacts: Path,
     work: Path,
-    log: Callable[[str], None],
 ) -> int:
     """Probe the records that training and evaluation use; returns their number.
 
@@ -34,7 +33,6 @@ def make_crops(
         data: Folder of the benchmarks.
         artifacts: Folder of the stages' outputs.
         work: Resumable state: maps by content, so that a stopped stage goes on.
-        log: Takes progress lines.
     """
     base = artifacts / "models" / "base"
     vlm, _ = load_base(base, profile)
@@ -44,14 +42,16 @@ def make_crops(
     out = artifacts / "crops" / benchmark
     cache = heat_cache(work / "heat", artifacts / "models", profile)
     heat: dict[str, Heat] = {}
-    for start in range(0, len(records), AT_A_TIME):
-        part = records[start : start + AT_A_TIME]
-        queries = [
-            Probed(image, record_prompt(record, words).probe(words.probe), settings.granularity)
-            for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
-        ]
-        heat.update(zip([r.id for r in part], probe_all(vlm, queries, profile, cache), strict=True))
-        log(f"{benchmark}: probed {start + len(part)} of {len(records)}")
+    with track(f"crops {benchmark}", len(records)) as progress:
+        for start in range(0, len(records), AT_A_TIME):
+            part = records[start : start + AT_A_TIME]
+            queries = [
+                Probed(image, record_prompt(record, words).probe(words.probe), settings.granularity)
+                for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
+            ]
+            maps = probe_all(vlm, queries, profile, cache)
+            heat.update(zip([record.id for record in part], maps, strict=True))
+            progress.advance(len(part))
     with publish(out) as folder:
         write_heat(
             folder,

@@ -27,9 +27,10 @@ PRIMARY: Mapping[Task, str] = {
     Task.SCENE: "accuracy",
 }
 LEAST_IMAGES = 20
-"""Fewer images decide nothing: the bootstrap's p-values are then too small."""
+"""Images below which nothing is decided: the bootstrap's p-values are then too small."""
 LEAST_RESAMPLES = 1000
-"""They tell a standard error to 2 %; p-values are Student's, and no count of resamples."""
+"""Resamples that tell a standard error to 2 %; p-values are Student's, and no count of
+resamples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Row:
     high: float
     """95 % paired interval of the difference."""
     p_holm: float
-    """Corrected for all rows of the decision."""
+    """P-value after Holm, corrected for all rows of the decision."""
     detectable: float
     """Smallest true difference found 8 times in 10 with these images."""
     n_records: int
@@ -80,7 +81,7 @@ class Decision:
     rows: tuple[Row, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All fields."""
+        """Every field as JSON."""
         return asdict(self)
 
 

@@ -34,9 +34,9 @@ class MetricDrift:
     arm: str
     metric: str
     here: float | None
-    """None where this working copy has no such score."""
+    """Score of this working copy; None where it has none."""
     recorded: float | None
-    """None where the commit has no such score."""
+    """Score of the commit; None where it has none."""
     interval: tuple[float, float] | None
     """95 % interval of the recorded value; None where it has none."""
 

@@ -54,7 +54,7 @@ class Trace:
     """Links that do not hold, in words."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """The trace as JSON."""
         return asdict(self)
 
 

@@ -39,7 +39,7 @@ class PipelineOutput:
     """``[SEG]`` marks each mask."""
     masks: tuple[DrawnMask, ...] = ()
     granularity: str = "none"
-    """image, region, pixel; ``none`` where the picture was left as it is."""
+    """Level: image, region or pixel; ``none`` where the picture was left as it is."""
     granularity_confidence: float = 1.0
     """Probability that the classifier gives, in [0, 1]; 1 for the plain arm."""
     crop_boxes: tuple[PixelBox, ...] = ()

@@ -34,9 +34,9 @@ class ProbeRequest:
 
     image: RgbImage
     prompt: str
-    """Unframed, as the answer is asked for."""
+    """Question before framing, as the answer is asked for."""
     probe_prompt: str
-    """Unframed, in the probe's wording."""
+    """Question before framing, in the probe's wording."""
     granularity: Granularity
     heat: Heat | None = None
     """If it was probed before."""
@@ -62,7 +62,7 @@ class WindowProbe(Protocol):
     """Finds windows for questions, in order."""
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
-        """One finding per question."""
+        """Propose where to look for each question, in order."""
         ...
 
 
@@ -98,7 +98,7 @@ class AttentionProbe:
 
 
 class MaskProbe:
-    """Around the plain answer's first mask; sure by its mean probability (``magcrop.mask_gate``).
+    """Windows around the plain answer's first mask, trusted by its probability (``mask_gate``).
 
     Only a pixel-level question has a mask; others stay whole.
     """
@@ -142,7 +142,7 @@ class JointProbe:
         self._attention = AttentionProbe(model, profile, cache)
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
-        """Both probes see every question."""
+        """Propose by both probes; each is asked every question."""
         pairs = zip(self._mask.find(wanted), self._attention.find(wanted), strict=True)
         return [
             replace(mask, heat=eq4.heat) if mask.boxes else replace(eq4, plain=mask.plain)
@@ -162,7 +162,7 @@ class MaskOrSearch:
         self._whole, self._large = MaskProbe(model, profile), JointProbe(model, profile, cache)
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
-        """Each question by the size of its image."""
+        """Propose by the probe for the size of each image."""
         found: dict[int, WindowProposal] = {}
         for probe, large in ((self._whole, False), (self._large, True)):
             chosen = [i for i, w in enumerate(wanted) if is_large(w.image, self._profile) is large]
@@ -171,13 +171,13 @@ class MaskOrSearch:
 
 
 class OracleProbe:
-    """Around the truth: what a perfect window would give."""
+    """Windows around the truth: what a perfect probe would give."""
 
     def __init__(self, profile: Profile) -> None:
         self._min_px = profile.magcrop.min_px
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
-        """Whole images where there is no truth."""
+        """Propose the truth's windows, and none where there is no truth."""
         found = []
         for one in wanted:
             window: Window | None = None
@@ -195,7 +195,7 @@ class RandomProbe:
         self._settings, self._seed = profile.magcrop, seed
 
     def find(self, wanted: Sequence[ProbeRequest]) -> list[WindowProposal]:
-        """Depends on seed, order and image size alone."""
+        """Propose windows that depend on seed, order and image size alone."""
         rng = generator(self._seed, "random windows")
         found = []
         for one in wanted:

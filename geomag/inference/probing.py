@@ -39,7 +39,7 @@ class Probed:
 
     image: RgbImage
     prompt: str
-    """Unframed, in the probe's wording."""
+    """Question before framing, in the probe's wording."""
     granularity: Granularity
 
 

@@ -29,9 +29,9 @@ class PreparedQuestion:
 
     question: Question
     decision: GranularityDecision | None
-    """None where nobody asked for MagCrop."""
+    """Decision on the granularity; None where nobody asked for MagCrop."""
     proposal: WindowProposal | None
-    """None where nothing was probed."""
+    """Windows that a probe proposed; None where nothing was probed."""
     query: Query
 
     @property

@@ -17,7 +17,7 @@ from geomag.model.query import ModelAnswer, Query
 def select_answer(
     plain: ModelAnswer, through: ModelAnswer, *, margin: float, agreement: float
 ) -> ModelAnswer:
-    """The answer that stands.
+    """Select the answer that stands.
 
     Through the window where the masks are of one object; else the answer with the surer mask, by
     its mean probability; without masks, with the surer words.

@@ -73,7 +73,7 @@ def adjust(
     *,
     rule: AdjustRule | None = None,
 ) -> RgbImage:
-    """I' of Eq 2.
+    """Adjust an image to the granularity of its prompt: I' of Eq 2.
 
     Args:
         image: ``uint8 [H, W, 3]``.

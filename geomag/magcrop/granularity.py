@@ -84,7 +84,8 @@ class GranularityDecision:
     """What MagCrop is to do for one query."""
 
     granularity: Granularity | None
-    """None leaves the image as it is: a grounded conversation, or too little confidence."""
+    """Level of the query; None leaves the image as it is: a grounded conversation, or too little
+    confidence."""
     confidence: float
     """Largest softmax output, in [0, 1]."""
     bypassed: bool = False
@@ -97,7 +98,7 @@ class TaskGuess:
 
     task: Task
     confidence: float
-    """Its softmax output, in [0, 1]."""
+    """Softmax output of the class, in [0, 1]."""
 
 
 class PromptClassifier:

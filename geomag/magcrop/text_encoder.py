@@ -14,6 +14,7 @@ from geomag.config.schema import TextEncoderConfig
 from geomag.errors import WeightsError
 from geomag.io import file_digest
 from geomag.magcrop.encoder_folder import encoder_folder
+from geomag.progress import track
 
 Pooling = Literal["cls", "mean", "pooler"]
 BATCH = 128
@@ -46,9 +47,11 @@ class TextEncoder(nn.Module):
         Texts longer than ``max_tokens`` are cut.
         """
         new = sorted(set(texts) - set(self._known), key=lambda text: (len(text), text))
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
-            self._known.update(zip(batch, self._encode(batch).cpu(), strict=True))
+        with track("encoding texts", len(new)) as progress:
+            for start in range(0, len(new), BATCH):
+                batch = new[start : start + BATCH]
+                self._known.update(zip(batch, self._encode(batch).cpu(), strict=True))
+                progress.advance(len(batch))
         if not texts:
             return torch.zeros(0, self.width)
         return torch.stack([self._known[text] for text in texts])

@@ -128,7 +128,10 @@ class EfficientNetLiteModel(PreTrainedModel):
         return [*maps, F.relu6(self._bn1(self._conv_head(x)))]
 
     def forward(self, pixel_values: Tensor, **_unused: Any) -> BaseModelOutput:
-        """The last map as tokens ``[B, n * n, C]``, row by row; there is no class token."""
+        """Turn pixels ``[B, 3, S, S]`` into the last map as tokens ``[B, n * n, C]``, row by row.
+
+        There is no class token.
+        """
         last = self.pyramid(pixel_values)[-1].flatten(2).transpose(1, 2)
         return BaseModelOutput(last_hidden_state=last, hidden_states=(last,))
 

@@ -39,7 +39,7 @@ class Footprint:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of all purposes, in bytes."""
         return self.frozen + self.trained + self.activations
 
     @property

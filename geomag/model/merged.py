@@ -28,7 +28,7 @@ class _Place:
     parent: nn.Module
     name: str
     adapted: nn.Module
-    """peft's, which training uses."""
+    """Module of peft, which training uses."""
     plain: Any
     """The base model's own module, now with the merged weights."""
 

@@ -29,7 +29,7 @@ class ModelInput:
     encoder_image: RgbImage
     """``[h, w, 3]``: what SAM2 encodes."""
     encoder_box: PixelBox | None
-    """Its place in the image; None is all of it."""
+    """Place of SAM2's picture in the image; None is all of it."""
 
     def n_tokens(self, patch_px: int) -> int:
         """Visual tokens of all views."""

@@ -75,41 +75,55 @@ def pack_questions(
         len(head) + len(v) + sum(len(t.question) + len(t.answer) for t in row)
         for v, row in zip(visual, questions, strict=True)
     ]
-    n_rows, size = len(lengths), max(lengths)
-    ids = torch.zeros(n_rows, size, dtype=torch.long)
-    block = torch.full((n_rows, size), -1, dtype=torch.long)  # 0: shared, 1..: a turn, -1: padding
-    positions = torch.zeros(n_rows, size, dtype=torch.long)
-    labels = torch.full((n_rows, size), IGNORE, dtype=torch.long)
-    columns = torch.zeros(n_rows, size, dtype=torch.bool)
+    rows = _Rows(len(lengths), max(lengths))
     last: list[tuple[int, int]] = []
-    for r, (tokens, row) in enumerate(zip(visual, questions, strict=True)):
-        shared = len(head) + len(tokens)
-        ids[r, : len(head)] = torch.tensor(head)
-        columns[r, len(head) : shared] = True
-        block[r, :shared] = 0
-        positions[r, :shared] = torch.arange(shared)
-        at = shared
-        for number, question in enumerate(row, start=1):
-            text = [*question.question, *question.answer]
-            end = at + len(text)
-            ids[r, at:end] = torch.tensor(text)
-            block[r, at:end] = number
-            positions[r, at:end] = torch.arange(shared, shared + len(text))
-            labels[r, at + len(question.question) : end] = torch.tensor(list(question.answer))
-            last.append((r, at + len(question.question) - 1))
-            at = end
-    embeds = vlm.llava.get_input_embeddings()(ids.to(device))
-    embeds = embeds.masked_scatter(
-        columns[..., None].to(device), torch.cat(list(visual)).to(embeds.dtype)
-    )
+    for number, (tokens, asked) in enumerate(zip(visual, questions, strict=True)):
+        last += [(number, column) for column in rows.fill(number, head, len(tokens), asked)]
+    columns = rows.columns.to(device)
+    embeds = vlm.llava.get_input_embeddings()(rows.ids.to(device))
+    embeds = embeds.masked_scatter(columns[..., None], torch.cat(list(visual)).to(embeds.dtype))
     packed = Packed(
         embeds,
-        _mask_of(block).to(device),
-        positions.to(device),
-        columns.to(device),
-        labels.to(device),
+        _mask_of(rows.block).to(device),
+        rows.positions.to(device),
+        columns,
+        rows.labels.to(device),
     )
     return PackedQuestions(packed, torch.tensor(last, device=device))
+
+
+class _Rows:
+    """Tables ``[B, S]`` of a batch of rows, which are filled one after another."""
+
+    def __init__(self, n_rows: int, size: int) -> None:
+        self.ids = torch.zeros(n_rows, size, dtype=torch.long)
+        self.block = torch.full((n_rows, size), -1, dtype=torch.long)
+        """0: shared by all turns, 1 and up: a turn, -1: padding."""
+        self.positions = torch.zeros(n_rows, size, dtype=torch.long)
+        self.labels = torch.full((n_rows, size), IGNORE, dtype=torch.long)
+        self.columns = torch.zeros(n_rows, size, dtype=torch.bool)
+        """Where the image's tokens stand."""
+
+    def fill(
+        self, row: int, head: Sequence[int], n_visual: int, questions: Sequence[PackedQuestion]
+    ) -> list[int]:
+        """Lay head, image and turns into a row; returns the columns of the last prompt tokens."""
+        shared = len(head) + n_visual
+        self.ids[row, : len(head)] = torch.tensor(head)
+        self.columns[row, len(head) : shared] = True
+        self.block[row, :shared] = 0
+        self.positions[row, :shared] = torch.arange(shared)
+        last, at = [], shared
+        for number, one in enumerate(questions, start=1):
+            text = [*one.question, *one.answer]
+            answer, end = at + len(one.question), at + len(text)
+            self.ids[row, at:end] = torch.tensor(text)
+            self.block[row, at:end] = number
+            self.positions[row, at:end] = torch.arange(shared, shared + len(text))
+            self.labels[row, answer:end] = torch.tensor(list(one.answer))
+            last.append(answer - 1)
+            at = end
+        return last
 
 
 def _mask_of(block: Tensor) -> Tensor:

@@ -39,4 +39,4 @@ class ModelAnswer:
     text_score: float = 0.0
     """Geometric mean probability of the words' tokens; 0 where nothing was said."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Per phase, of the whole batch divided by its size."""
+    """Seconds by phase, of the whole batch divided by its size."""

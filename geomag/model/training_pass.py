@@ -14,9 +14,10 @@ class BatchPart:
     """Rows of like length, read by the language model at once."""
 
     visual: Sequence[Tensor]
-    """Per row ``[n_i, D]``, or what the projector reads of it (`GeoMag.frozen_visual`)."""
+    """Visual tokens of each row ``[n_i, D]``, or what the projector reads of it
+    (`GeoMag.frozen_visual`)."""
     turns: Sequence[Sequence[PackedQuestion]]
-    """Per row, its questions and answers; they do not see each other."""
+    """Questions and answers of each row; they do not see each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class PartOutput:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutput:
-    """What the losses need."""
+    """Outputs of a pass that the losses are made of."""
 
     parts: Sequence[PartOutput]
     prompts: Tensor | None

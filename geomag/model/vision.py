@@ -32,7 +32,7 @@ def unit_box(view: ImageView, *, width: int, height: int) -> tuple[float, float,
 
 
 def cut(image: Tensor, view: ImageView) -> Tensor:
-    """The view's pixels.
+    """Cut a view out of an image, squashed to its side.
 
     Args:
         image: ``[H, W, 3]`` uint8.

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from geomag.data.prompts import IMAGE_TOKEN, frame
-from geomag.model.decoding import Generated, KeptSteps, greedy
+from geomag.model.decoding import Generated, greedy
+from geomag.model.decoding_steps import KeptSteps
 from geomag.model.merged import MergedAdapter
 from geomag.model.packed import IGNORE, Packed
 
@@ -65,7 +66,7 @@ class Vlm(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.llava.parameters()).device
 
     def base_weights(self) -> Any:

@@ -26,7 +26,7 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written."""
+    """Files that a report consists of."""
 
     files: tuple[Path, ...]
     cells: tuple[Cell, ...]

@@ -52,7 +52,7 @@ class Cell:
         return f"{half_up(self.value)}{dagger} [{half_up(self.low)}, {half_up(self.high)}]"
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, for ``cells.json``."""
+        """Every field as JSON, for ``cells.json``."""
         return asdict(self)
 
 

@@ -12,7 +12,7 @@ from geomag.evaluate.trace import trace
 from geomag.io import read_json, read_jsonl
 from geomag.report.ours import Cell, Scores
 from geomag.report.paper import paper_tables
-from geomag.report.scratch import ReproductionError, StageFailedError, clone
+from geomag.report.scratch import Clone, ReproductionError, StageFailedError, clone
 from geomag.report.tables import our_cells
 from geomag.versions import listing, path_md5, read_lock, stage_paths
 
@@ -41,7 +41,7 @@ class Reproduction:
         return self.recorded == self.rebuilt
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Every field as JSON, and whether the digits agree."""
         return {**asdict(self), "is_same": self.is_same}
 
 
@@ -75,11 +75,7 @@ def reproduce(
     _, benchmark, _, arm, _ = cell_id.split("/")
     lock = read_lock(root)
     stages = plan(lock, benchmark, arm, first)
-    copy = clone(root, folder, commit)
-    for stage in stages:
-        copy.check_code(stage, lock[stage])
-    _check_lock(lock, read_lock(folder), stages)
-    copy.fetch(_inputs(lock, stages))
+    copy = _prepared_clone(root, folder, commit, lock, stages)
     difference, rebuilt = "", None
     try:
         for stage in stages:
@@ -98,6 +94,18 @@ def reproduce(
         stages=tuple(stages),
         difference=difference,
     )
+
+
+def _prepared_clone(
+    root: Path, folder: Path, commit: str, lock: Mapping[str, Any], stages: list[str]
+) -> Clone:
+    """A clone whose code and versions are those of the cell, with what its stages read."""
+    copy = clone(root, folder, commit)
+    for stage in stages:
+        copy.check_code(stage, lock[stage])
+    _check_lock(lock, read_lock(folder), stages)
+    copy.fetch(_inputs(lock, stages))
+    return copy
 
 
 def plan(lock: Mapping[str, Any], benchmark: str, arm: str, first: str) -> list[str]:

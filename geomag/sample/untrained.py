@@ -14,7 +14,7 @@ from geomag.sample.tiny import tiny_llava
 
 
 def untrained_model(profile: Profile, *, seed: int = 0) -> GeoMag:
-    """Untrained, adapter attached, in evaluation mode."""
+    """Build a model that nobody trained, with its adapter, in evaluation mode."""
     texts = [frame(text) for text in (*EVALUATION.values(), *PROBE.values())]
     tokenizer = train_tokenizer(texts)
     vlm = Vlm(tiny_llava(profile.vlm, tokenizer, seed=seed), tokenizer)

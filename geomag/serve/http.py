@@ -30,7 +30,7 @@ from geomag.serve.protocol import PromptHeads
 MOST_HELD = 4
 """Most pictures of the largest size in memory at once, those that still arrive included."""
 LOOK_S = 0.01
-"""Given to the news that a client left before the work for it starts."""
+"""Seconds given to the news that a client left before the work for it starts."""
 RETRY_AFTER_S = 5
 
 
@@ -57,7 +57,7 @@ class SlowError(GeoMagError):
 
 
 class BusyError(GeoMagError):
-    """Others are first; it is worth another try."""
+    """Refusal while other requests are first; it is worth another try."""
 
 
 class Service:
@@ -86,7 +86,7 @@ class Service:
             return Response(status_code=499)
 
     async def health(self, request: Request) -> Response:
-        """Which version serves, and why another one does not."""
+        """Tell which version serves, and why another one does not."""
         try:
             serving = await anyio.to_thread.run_sync(self._champion.current)
         except GeoMagError as wrong:

@@ -36,7 +36,7 @@ class Sight:
     """What decides the pixels of a look at an image, beside the settings."""
 
     granularity: Granularity | None
-    """None: the image as it is."""
+    """Level of the records; None: the image as it is."""
     boxes: tuple[PixelBox, ...] = ()
     heat_of: str = ""
     """Record whose heatmap says which visual tokens stay (``magcrop.fewer: prune``)."""
@@ -116,7 +116,7 @@ def _sights(
 
 
 def _found(record: Record, level: Granularity, heat: Heat | None, profile: Profile) -> Sight:
-    """Through the windows of a map; a region without any is the whole image."""
+    """Look through the windows of a map; a region without any is the whole image."""
     if level is Granularity.IMAGE:
         return Sight(level)
     rule = window_rule(profile)

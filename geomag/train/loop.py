@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from geomag.progress import track
 from geomag.seeds import seed_of
 from geomag.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from geomag.train.side_by_side import gradients
@@ -40,7 +41,8 @@ class LoopSettings:
     save_every: int = 200
     log_every: int = 20
     processes: int = 1
-    """That compute micro-batches side by side; the weights are the same for any number."""
+    """Processes that compute micro-batches side by side; the weights are the same for any
+    number."""
 
 
 class Job(Protocol):
@@ -100,6 +102,7 @@ def train(
     checkpoints: Path,
     identity: Mapping[str, str],
     log: Callable[[int, dict[str, float]], None],
+    what: str = "train",
 ) -> None:
     """Train to ``settings.steps`` updates, from the newest checkpoint if there is one.
 
@@ -109,66 +112,116 @@ def train(
         checkpoints: Folder of resumable state.
         identity: Digests that a checkpoint must share to be resumed.
         log: Called with (updates done, means since the last call) every ``log_every`` updates.
+        what: Words for this job where its progress is shown.
 
     Raises:
         Stopped: After SIGTERM or SIGINT, once the state is saved.
         FloatingPointError: When the loss stays non-finite; the last good state is kept.
     """
-    parameters = job.parameters()
-    optimizer = torch.optim.AdamW(
-        list(parameters.values()),
-        lr=settings.lr,
-        betas=settings.betas,
-        weight_decay=settings.weight_decay,
-    )
-    start = 0
-    if newest := latest_checkpoint(checkpoints):
-        start = load_checkpoint(
-            newest, parameters=parameters, optimizer=optimizer, identity=identity
-        )
-
-    def save(update: int) -> None:
-        save_checkpoint(
-            checkpoints,
-            update=update,
-            parameters=parameters,
-            optimizer=optimizer,
-            identity=identity,
-        )
-
-    meter, bad = _Meter(settings.steps, start), 0
+    state = _State(job.parameters(), settings, checkpoints, identity)
+    start = state.restore()
+    meter, shown = _Meter(settings.steps, start), track(what, settings.steps, done=start)
     side_by_side = gradients(
         _losses_of(job, settings),
-        list(parameters.values()),
+        list(state.parameters.values()),
         n_micro=settings.batch // settings.micro_batch,
         processes=settings.processes,
     )
-    with _stop_signals() as stop, side_by_side as backward:
+    with _stop_signals() as stop, side_by_side as backward, shown as progress:
         for update in range(start, settings.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, update)
-            values = backward(update)
-            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), settings.clip)
-            bad = 0 if bool(torch.isfinite(norm)) else bad + 1
-            if bad == 0:
-                optimizer.step()
-            elif bad >= MAX_BAD_UPDATES:
-                raise FloatingPointError(
-                    f"the loss is not finite for {bad} updates (update {update}); "
-                    "lower train.lr; the last checkpoint is kept"
-                )
-            optimizer.zero_grad(set_to_none=True)
-            meter.add(values)
+            state.set_rate(learning_rate(settings, update))
+            meter.add(backward(update))
+            state.step(update)
             done = update + 1
+            progress.to(done)
             if done % settings.log_every == 0 or done == settings.steps:
-                log(done, meter.read(done))
+                means = meter.read(done)
+                log(done, means)
+                progress.to(done, facts_of(means))
             if stop():
-                save(done)
+                state.save(done)
                 raise Stopped(
                     f"stopped after update {done} of {settings.steps}; run again to resume"
                 )
             if done % settings.save_every == 0 or done == settings.steps:
-                save(done)
+                state.save(done)
+
+
+def facts_of(means: Mapping[str, float]) -> str:
+    """The means of a stretch of updates in words, the loss that is minimised first.
+
+    >>> facts_of({"ce": 0.5, "total": 1.25, "updates_per_s": 2.0, "seconds_left": 9.0})
+    'loss 1.25, ce 0.5, 2 updates/s'
+    """
+    losses = {k: v for k, v in means.items() if k not in ("updates_per_s", "seconds_left")}
+    total = losses.pop("total", math.nan)
+    parts = [f"loss {total:.3g}", *(f"{name} {value:.3g}" for name, value in losses.items())]
+    return ", ".join([*parts, f"{means['updates_per_s']:.2g} updates/s"])
+
+
+class _State:
+    """What training changes and a checkpoint holds: trainable tensors and AdamW's averages."""
+
+    def __init__(
+        self,
+        parameters: dict[str, Tensor],
+        settings: LoopSettings,
+        checkpoints: Path,
+        identity: Mapping[str, str],
+    ) -> None:
+        self.parameters = parameters
+        self._optimizer = torch.optim.AdamW(
+            list(parameters.values()),
+            lr=settings.lr,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+        )
+        self._clip, self._n_bad = settings.clip, 0
+        self._checkpoints, self._identity = checkpoints, identity
+
+    def set_rate(self, rate: float) -> None:
+        """Take ``rate`` as the learning rate of the next step."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+    def step(self, update: int) -> None:
+        """Apply the gradients of an update, clipped; leave them out where they are not finite.
+
+        Raises:
+            FloatingPointError: At the `MAX_BAD_UPDATES`-th such update in a row.
+        """
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip)
+        self._n_bad = 0 if bool(torch.isfinite(norm)) else self._n_bad + 1
+        if self._n_bad == 0:
+            self._optimizer.step()
+        elif self._n_bad >= MAX_BAD_UPDATES:
+            raise FloatingPointError(
+                f"the loss is not finite for {self._n_bad} updates (update {update}); "
+                "lower train.lr; the last checkpoint is kept"
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def restore(self) -> int:
+        """Load the newest checkpoint, if there is one; returns the updates that it has done."""
+        newest = latest_checkpoint(self._checkpoints)
+        if newest is None:
+            return 0
+        return load_checkpoint(
+            newest,
+            parameters=self.parameters,
+            optimizer=self._optimizer,
+            identity=self._identity,
+        )
+
+    def save(self, update: int) -> None:
+        """Write a checkpoint of the state after ``update`` updates."""
+        save_checkpoint(
+            self._checkpoints,
+            update=update,
+            parameters=self.parameters,
+            optimizer=self._optimizer,
+            identity=self._identity,
+        )
 
 
 def _losses_of(job: Job, settings: LoopSettings) -> Callable[[int, int], dict[str, Tensor]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from geomag.config import profile_digest
-from geomag.config.schema import Profile
+from geomag.config.schema import Profile, TrainConfig
 from geomag.data.benchmarks import (
     BENCHMARKS,
     Benchmark,
@@ -27,7 +27,7 @@ from geomag.train.inputs import planned_samples
 from geomag.train.joint import JointTraining
 from geomag.train.loop import LoopSettings, train
 from geomag.train.side_by_side import processes_for
-from geomag.train.sources import HeldSamples, Planned, build_source, free_host_bytes
+from geomag.train.sources import HeldSamples, Planned, RowSource, build_source, free_host_bytes
 from geomag.versions import path_md5
 
 TEXT_TOKENS = 64
@@ -60,20 +60,40 @@ def train_model(
     planned = all_planned(model, profile, data=data, artifacts=artifacts, log=log)
     source = build_source(planned, log=log)
     job = JointTraining(model, source, profile.train)
-    config = profile.train
-    n_tokens = (profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS
-    trained = job.parameters().values()
+    _check_memory(model, job.parameters(), profile, root, log)
+    model.train()
+    model.vlm.checkpoint_activations(on=profile.train.gradient_checkpointing)
+    settings = _loop_settings(profile.train, source, model.vlm.device)
+    train(job, settings, checkpoints=checkpoints, identity=inputs, log=on_metrics)
+    digests = save_trained(model.eval(), artifacts / "models", profile)
+    shutil.rmtree(checkpoints)
+    return digests
+
+
+def _check_memory(
+    model: GeoMag,
+    trained: Mapping[str, torch.Tensor],
+    profile: Profile,
+    root: Path,
+    log: Callable[[str], None],
+) -> None:
+    """Say what an update will take, and refuse what does not fit into memory or on disk."""
     estimate = footprint(
         model,
-        trained,
-        micro_batch=config.micro_batch,
-        n_tokens=n_tokens,
-        checkpointing=config.gradient_checkpointing,
+        trained.values(),
+        micro_batch=profile.train.micro_batch,
+        n_tokens=(profile.vlm.image_px // profile.vlm.patch_px) ** 2 + TEXT_TOKENS,
+        checkpointing=profile.train.gradient_checkpointing,
     )
     log(str(estimate))
     estimate.check(free=_free_bytes(model.vlm.device), free_on_disk=shutil.disk_usage(root).free)
+
+
+def _loop_settings(config: TrainConfig, source: RowSource, device: torch.device) -> LoopSettings:
+    """The loop's settings; processes stand side by side where the samples are held in memory."""
+    is_held = isinstance(source, HeldSamples)  # a stream's own workers are the others
     n_micro = config.batch // config.micro_batch
-    settings = LoopSettings(
+    return LoopSettings(
         steps=config.steps,
         batch=config.batch,
         micro_batch=config.micro_batch,
@@ -86,16 +106,8 @@ def train_model(
         seed=config.seed,
         save_every=config.save_every,
         log_every=config.log_every,
-        processes=processes_for(n_micro, model.vlm.device)
-        if isinstance(source, HeldSamples)  # a stream's own workers are the others
-        else 1,
+        processes=processes_for(n_micro, device) if is_held else 1,
     )
-    model.train()
-    model.vlm.checkpoint_activations(on=config.gradient_checkpointing)
-    train(job, settings, checkpoints=checkpoints, identity=inputs, log=on_metrics)
-    digests = save_trained(model.eval(), artifacts / "models", profile)
-    shutil.rmtree(checkpoints)
-    return digests
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -57,11 +57,11 @@ class ProjectorPretraining:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self._vlm.device
 
     def parameters(self) -> dict[str, Tensor]:
-        """The projector's."""
+        """Trainable tensors of the projector by name."""
         named = self._vlm.llava.model.multi_modal_projector.named_parameters()
         return {name: tensor.requires_grad_(True) for name, tensor in named}
 
@@ -99,12 +99,23 @@ class ProjectorPretraining:
 
 
 def caption_records(artifacts: Path, profile: Profile) -> dict[str, list[Record]]:
-    """Training captions by benchmark, of those whose records are there."""
+    """Training captions by benchmark, of those whose records are there.
+
+    Raises:
+        AnnotationError: If there is no caption to train on.
+    """
     found = {}
     for benchmark in chosen_benchmarks(profile.benchmarks):
         path = artifacts / "records" / benchmark.name / "records.jsonl"
         if benchmark.task is Task.CAPTION and path.is_file():
             found[benchmark.name] = list(read_records(path, splits=[Split.TRAIN]))
+    if not any(found.values()):
+        raise AnnotationError(
+            str(artifacts / "records"),
+            "no training captions",
+            "records of a caption benchmark, which teach the projector",
+            f"run `geomag data validate {first_of(Task.CAPTION).name}` first",
+        )
     return found
 
 
@@ -153,13 +164,6 @@ def make_composed_base(
     """
     artifacts = root / "artifacts"
     by_name = caption_records(artifacts, profile)
-    if not any(by_name.values()):
-        raise AnnotationError(
-            str(artifacts / "records"),
-            "no training captions",
-            "records of a caption benchmark, which teach the projector",
-            f"run `geomag data validate {first_of(Task.CAPTION).name}` first",
-        )
     vlm = compose(profile).requires_grad_(False).to(device_of(profile))
     log(f"composed {profile.vlm.language} and {profile.vlm.vision}")
     images = [
@@ -172,7 +176,7 @@ def make_composed_base(
     files = [file_digest(artifacts / "records" / name / "records.jsonl") for name in by_name]
     pictures = [path_md5(root / "data" / name) for name in by_name]
     inputs = {**code, "records": value_digest(files), "data": value_digest(pictures)}
-    rows = _fit(job, profile, work, inputs, log)
+    rows = _fit(job, profile, work, inputs)
     log(f"base models {save_composed(out, vlm.cpu(), profile)}")
     shutil.rmtree(work, ignore_errors=True)  # there is none without an update
     return rows
@@ -183,7 +187,6 @@ def _fit(
     profile: Profile,
     work: Path,
     inputs: Mapping[str, str],
-    log: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Train the projector, resumably; ``inputs`` are code, records and pictures it learns from."""
     config = profile.base
@@ -204,10 +207,15 @@ def _fit(
     rows: list[dict[str, Any]] = []
 
     def on_metrics(step: int, means: dict[str, float]) -> None:
-        shown = "  ".join(f"{name} {value:.3g}" for name, value in means.items())
-        log(f"projector {step}/{settings.steps}  {shown}")
         rows.append({"job": "vlm", "phase": "projector", "step": step, **means})
 
     checkpoints = checkpoint_folder(work, "projector", identity)
-    train(job, settings, checkpoints=checkpoints, identity=identity, log=on_metrics)
+    train(
+        job,
+        settings,
+        checkpoints=checkpoints,
+        identity=identity,
+        log=on_metrics,
+        what="projector",
+    )
     return rows

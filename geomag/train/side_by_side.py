@@ -144,7 +144,7 @@ class _Helper:
     indices: range
     """The micro-batches it computes."""
     grads: list[list[Tensor]]
-    """Shared: for each of them, the gradients of all parameters."""
+    """Shared memory: for each of them, the gradients of all parameters."""
 
 
 def _start(

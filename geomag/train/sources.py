@@ -37,7 +37,7 @@ class RowSource(Protocol):
     """Gives the rows of an update, a function of its number alone."""
 
     def rows(self, update: int, size: int) -> Sequence[Drawn[Sample]]:
-        """The rows, in order."""
+        """Rows of an update, in order."""
         ...
 
 
@@ -66,7 +66,7 @@ class Planned:
     """All training samples of a profile, nothing of them read."""
 
     model: GeoMag
-    """Its frozen parts encode what is read."""
+    """Model whose frozen parts encode what is read."""
     profile: Profile
     data: Path
     """Folder of the benchmarks."""
@@ -76,7 +76,7 @@ class Planned:
 
     @cached_property
     def mixture(self) -> Mixture[PlannedSample]:
-        """What each update draws."""
+        """Mixture that says what each update draws."""
         profile = self.profile
         n_seg = profile.adapter.n_seg
         return Mixture(self.samples, profile.train, profile.prompt, n_seg=n_seg)
@@ -97,7 +97,7 @@ class Planned:
 
     @property
     def pictures(self) -> "Pictures":
-        """Reads what is seen."""
+        """Reader of what the rows show."""
         return Pictures(self.data, self.profile, self.heat)
 
     def prepare(
@@ -126,7 +126,7 @@ class Planned:
 
 
 def build_source(planned: Planned, *, log: Callable[[str], None]) -> RowSource:
-    """Held where it fits into ``train.held_gb``, else streamed; ``log`` says which.
+    """Build a source: held where it fits into ``train.held_gb``, else streamed; ``log`` says which.
 
     Raises:
         ConfigError: If the host has not as much memory free as the settings let it take.

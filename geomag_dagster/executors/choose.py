@@ -38,7 +38,7 @@ def chosen_executor(*, on_gpu: bool) -> dg.ExecutorDefinition:
 
 def _local() -> dg.ExecutorDefinition:
     # a step is forked from a process that has the definitions loaded already
-    method = {"forkserver": {"preload_modules": ["geomag_dagster.executors.preload"]}}
+    method = {"forkserver": {"preload_modules": ["geomag_dagster.preload"]}}
     config = {"max_concurrent": slots(), "start_method": method}
     return dg.multiprocess_executor.configured(config, name="local")
 

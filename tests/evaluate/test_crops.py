@@ -54,7 +54,7 @@ def project(tmp_path_factory):
 def crops(project, benchmark):
     root, profile = project
     parts = {"data": root / "data", "artifacts": root / "artifacts", "work": root / "work"}
-    make_crops(benchmark.name, profile, **parts, log=lambda _: None)
+    make_crops(benchmark.name, profile, **parts)
     return {path.name for path in (root / "work" / "heat").rglob("*.npy")}
 
 

@@ -30,6 +30,7 @@ PLUMBING = {
     "geomag/line_profile.py": "refuses a profile that is not the line's",
     "geomag/outputs.py": "refuses to write over what is there",
     "geomag/partial.py": "names of files while they are written",
+    "geomag/progress.py": "shows how far a command is",
     "geomag/tracking": "tells MLflow what happened",
     "geomag/versions.py": "names versions, of checkpoints too: they are state, not results",
 }

@@ -75,15 +75,33 @@ def test_retraining_goes_through_to_the_gate_and_says_what_it_said(line):
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
 
 
-def test_f39_a_killed_run_leaves_no_orphan_stage(line):
+@pytest.fixture
+def waiting(tmp_path) -> Path:
+    """A line of one stage that waits for a file nobody writes."""
     stage = {"cmd": "python tool.py wait started gate artifacts/models/base"}
     stage["outs"] = ["artifacts/models/base"]
-    pipeline = {**LINE, "stages": {"base": stage}}
-    make_project(line / "waits", pipeline)
-    root = line / "waits"
-    for name in BENCHMARKS:
-        (root / "data" / name).mkdir(exist_ok=True)
-        (root / "data" / name / "labels.txt").write_text("")
+    return make_project(tmp_path / "waits", {**LINE, "stages": {"base": stage}})
+
+
+def test_ctrl_c_says_that_what_is_done_stays_and_how_to_go_on(waiting):
+    process = subprocess.Popen(
+        **command(waiting),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for((waiting / "started").exists, 120)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal tells all of the group
+    said, why = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "  stopped base: what it had begun is begun again" in said.splitlines()
+    assert "FAILED" not in said
+    assert why.splitlines()[-1].startswith("Stopped. What is done stays; run the same command")
+    assert "Traceback" not in said
+
+
+def test_f39_a_killed_run_leaves_no_orphan_stage(waiting):
+    root = waiting
     process = subprocess.Popen(**command(root), stdout=subprocess.DEVNULL)
     wait_for((root / "started").exists, 120)
     process.send_signal(signal.SIGKILL)

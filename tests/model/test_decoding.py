@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from geomag.model.decoding import FixedSteps, GrowingSteps, cache_bytes, greedy
+from geomag.model.decoding import greedy
+from geomag.model.decoding_steps import FixedSteps, GrowingSteps, cache_bytes
 from geomag.model.prefix import pack_shared
 from tests.model.tiny import tiny_vlm
 

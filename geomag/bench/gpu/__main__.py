@@ -12,7 +12,7 @@ NEEDED = (
 
 
 def arguments() -> argparse.Namespace:
-    """Command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="gpu_check", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="JSON Lines file, appended to")
     parser.add_argument("--device", default="cuda", help="cuda, or cpu to try it")

@@ -1,4 +1,4 @@
-"""Where the benchmarks come from, and the words that ask about them."""
+"""Settings of the benchmarks: where they come from, and the words that ask about them."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from geomag.config.schema.base import Settings, Several
 
 
 class DataConfig(Settings):
-    """Where the benchmarks come from."""
+    """Source of the benchmarks, and how many records they have to hold."""
 
     source: Literal["sample", "downloads"] = Field(
         default="sample",

@@ -1,4 +1,4 @@
-"""Prediction, scores and report."""
+"""Settings of prediction, scores and report."""
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -6,7 +6,7 @@ from geomag.config.schema.base import Settings, Share
 
 
 class PredictConfig(Settings):
-    """Greedy decoding."""
+    """Settings of prediction, which decodes greedily."""
 
     batch: PositiveInt = Field(default=32, description="Records answered at once.")
     max_new_tokens: PositiveInt = Field(

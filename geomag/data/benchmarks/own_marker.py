@@ -12,7 +12,8 @@ from geomag.errors import AnnotationError
 from geomag.io import read_json
 
 OWN_MARKER = "OWN.json"
-"""Stands in the root: ``{"benchmark", "counts": {split: n}, "kinds": {class: n}, "labels"}``."""
+"""File in the root of own data: ``{"benchmark", "counts": {split: n}, "kinds": {class: n},
+"labels"}``."""
 
 
 @dataclass(frozen=True, slots=True)

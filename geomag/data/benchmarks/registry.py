@@ -17,7 +17,7 @@ class Reader(Protocol):
 
     @property
     def benchmark(self) -> str:
-        """Its name."""
+        """Name of the benchmark."""
         ...
 
     def sources(self, root: Path) -> tuple[Path, ...]:

@@ -4,9 +4,11 @@ import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
 
-from geomag.data import benchmarks
-from geomag.data.benchmarks.spec import Benchmark, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Task
 from geomag.errors import ConfigError
+
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 def discovered() -> dict[str, Benchmark]:
@@ -16,9 +18,9 @@ def discovered() -> dict[str, Benchmark]:
         ValueError: If a folder has another name than its benchmark.
     """
     specs: list[Benchmark] = []
-    for folder in pkgutil.iter_modules(benchmarks.__path__):
+    for folder in pkgutil.iter_modules(import_module(_PACKAGE).__path__):
         if folder.ispkg:
-            spec: Benchmark = import_module(f"{benchmarks.__name__}.{folder.name}.spec").SPEC
+            spec: Benchmark = import_module(f"{_PACKAGE}.{folder.name}.spec").SPEC
             if spec.name != folder.name:
                 raise ValueError(f"the folder {folder.name} has the facts of {spec.name}")
             specs.append(spec)

@@ -6,7 +6,7 @@ root.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path, PurePath
 
 from geomag.data.images import ImageInfo, image_info
@@ -78,17 +78,24 @@ def locate(
             for entry in listed
             if entry.is_dir(follow_symlinks=False) and not is_litter(entry.name)
         )
-    if partly:
-        folder = max(partly, key=lambda one: len(partly[one]))
-        absent = [name for name in parts if name not in partly[folder]]
-        raise AnnotationError(
-            str(folder),
-            f"no {', '.join(absent[:_SHOWN])}, only {', '.join(sorted(partly[folder])[:_SHOWN])}",
-            wanted,
-            "fetch what is missing",
-        )
-    names = sorted(path.name for path in root.iterdir())[:_SHOWN]
-    raise AnnotationError(str(root), f"no such tree, only {names}", wanted, "fetch it again")
+    raise _absent(root, partly, parts, wanted)
+
+
+def _absent(
+    root: Path, partly: Mapping[Path, set[str]], parts: Collection[str], wanted: str
+) -> AnnotationError:
+    """The error for a tree that is not there, or of which ``partly`` holds a part by folder."""
+    if not partly:
+        names = sorted(path.name for path in root.iterdir())[:_SHOWN]
+        return AnnotationError(str(root), f"no such tree, only {names}", wanted, "fetch it again")
+    folder = max(partly, key=lambda one: len(partly[one]))
+    absent = [name for name in parts if name not in partly[folder]]
+    return AnnotationError(
+        str(folder),
+        f"no {', '.join(absent[:_SHOWN])}, only {', '.join(sorted(partly[folder])[:_SHOWN])}",
+        wanted,
+        "fetch what is missing",
+    )
 
 
 def locate_with(root: Path, *names: str, wanted: str) -> Path:

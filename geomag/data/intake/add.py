@@ -52,9 +52,9 @@ class Added:
     """What a drop brought."""
 
     folder: Path
-    """Its copy under ``incoming/``."""
+    """Copy of the drop under ``incoming/``."""
     new_files: tuple[str, ...]
-    """Relative to ``data/<benchmark>``; empty if all of it was there."""
+    """Paths relative to ``data/<benchmark>``; empty if all of it was there."""
     counts: dict[str, int]
     """Records per split afterwards; empty if nothing changed."""
 

@@ -33,7 +33,7 @@ class IntakeFolder:
 
     intake: Path
     name: str
-    """Relative to the inbox: ``<benchmark>/<name>``, or ``<benchmark>``."""
+    """Path relative to the inbox: ``<benchmark>/<name>``, or ``<benchmark>``."""
     state: str
     """Digest of the names, sizes and times of its files: equal while nobody writes."""
     unfinished: str

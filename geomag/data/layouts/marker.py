@@ -6,7 +6,7 @@ from pathlib import Path
 from geomag.io import file_digest
 
 SAMPLE_MARKER = "SAMPLE.json"
-"""Stands in the root of a drawn benchmark: its counts, seed and digest."""
+"""File in the root of a drawn benchmark: its counts, seed and digest."""
 
 
 def tree_digest(root: Path) -> str:

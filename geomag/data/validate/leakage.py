@@ -20,6 +20,7 @@ from geomag.data.records import Record, read_records
 from geomag.data.validate.fingerprints import Fingerprint, fingerprint, near_pairs
 from geomag.errors import AnnotationError
 from geomag.io import inside, write_json, write_text
+from geomag.progress import track
 
 FILES = ("leakage.md", "leakage.json")
 SHOWN = 20
@@ -38,7 +39,7 @@ class SplitPicture:
     benchmark: str
     split: str
     image: str
-    """Relative to the benchmark's root."""
+    """Path relative to the benchmark's root."""
 
     @property
     def source(self) -> str:
@@ -148,11 +149,14 @@ def audit(
                 str(file), "no such file", remedy=f"run `geomag data validate {name}`"
             )
         known: dict[str, Fingerprint] = {}
-        for picture in pictures(read_records(file)):
-            if picture.image not in known:
-                path = inside(data / name, picture.image, place=str(file))
-                known[picture.image] = fingerprint(path)
-            found[picture] = known[picture.image]
+        shown = list(pictures(read_records(file)))
+        with track(f"fingerprints of {name}", len(shown)) as progress:
+            for picture in shown:
+                if picture.image not in known:
+                    path = inside(data / name, picture.image, place=str(file))
+                    known[picture.image] = fingerprint(path)
+                found[picture] = known[picture.image]
+                progress.advance()
         log(f"{name:<18}{len(known):>8,} pictures")
     counts: dict[str, Counter[str]] = {name: Counter() for name in records}
     for picture in found:

@@ -5,7 +5,7 @@ broken only ``report.json`` is there, for the orchestrator to show, and the stag
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from geomag.data.benchmarks.own_marker import OWN_MARKER
 from geomag.data.benchmarks.registry import read_benchmark, reader_for
 from geomag.data.benchmarks.spec import benchmark_root
 from geomag.data.layouts.marker import SAMPLE_MARKER
-from geomag.data.records import write_records
+from geomag.data.records import Record, write_records
 from geomag.data.validate.expected import Expected, expected_counts
 from geomag.data.validate.outcomes import Outcome
 from geomag.data.validate.suite import run_suite
 from geomag.data.validate.table import Manifest
 from geomag.errors import AnnotationError, ConfigError, GeoMagError
 from geomag.io import atomic_path, file_digest, read_json, write_json
+from geomag.progress import track
 
 RECORDS, REPORT, COMPLETE = "records.jsonl", "report.json", "complete.json"
 RECORD_FILES = (COMPLETE, RECORDS, REPORT)
@@ -120,8 +121,9 @@ def validate(benchmark: str, data_root: Path, out_dir: Path, profile: Profile) -
     manifest = Manifest(BENCHMARKS[benchmark], root)
     try:
         expected, counts_bind = binding_counts(benchmark, root, profile)
+        records = _shown(read_benchmark(benchmark, root), benchmark, sum(expected.counts.values()))
         with atomic_path(out_dir / RECORDS) as temporary:
-            n_records = write_records(temporary, manifest.watch(read_benchmark(benchmark, root)))
+            n_records = write_records(temporary, manifest.watch(records))
             outcomes = run_suite(
                 manifest.frame(), BENCHMARKS[benchmark], expected, counts_bind=counts_bind
             )
@@ -143,6 +145,14 @@ def validate(benchmark: str, data_root: Path, out_dir: Path, profile: Profile) -
     }
     write_json(out_dir / COMPLETE, marker)
     return report
+
+
+def _shown(records: Iterable[Record], benchmark: str, expected: int) -> Iterator[Record]:
+    """The records as they come, counted where progress is shown."""
+    with track(f"reading {benchmark}", expected) as progress:
+        for record in records:
+            yield record
+            progress.advance()
 
 
 def _report(

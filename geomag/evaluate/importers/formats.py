@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was written."""
+    """Counts of what was written."""
 
     n_rows: int
     n_replaced: int

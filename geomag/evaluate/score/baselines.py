@@ -20,6 +20,25 @@ CANDIDATES = 50
 """Most frequent train captions among which the most central one is looked for."""
 
 
+def baselines(
+    task: Task, headline: Joined, facts: TrainFacts, *, blank: Joined | None
+) -> dict[str, Joined]:
+    """Every baseline of a split by name: trivial ones, windows as masks, the blank image's answers.
+
+    Args:
+        task: Task of the benchmark.
+        headline: Records of the split with the predictions of the first arm.
+        facts: Facts of the train split.
+        blank: The same records with what the model says without a picture; None if not asked.
+    """
+    found = trivial(task, headline.records, facts)
+    if task is Task.REFERRING:
+        found |= window_masks(headline)
+    if blank is not None and not blank.is_silent:
+        found["blank_image"] = blank
+    return found
+
+
 def trivial(task: Task, records: Sequence[Record], facts: TrainFacts) -> dict[str, Joined]:
     """Trivial predictions of a split by baseline name.
 

@@ -4,7 +4,7 @@ Three outcomes per metric: better, worse, undecided. "Undecided" is a result: th
 difference that the test could have found is given beside it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class MetricGap:
     p_t: float
     """The same by Student's t, for corrections over many slices."""
     p_holm: float
-    """Corrected for all metrics of the table."""
+    """P-value after Holm, corrected for all metrics of the table."""
     detectable: float
     """Smallest true difference found 8 times in 10 with these images."""
 
@@ -133,16 +133,7 @@ def compare(
     chosen, context.facts, known = gather(records, (part,))
     if not chosen[part]:
         raise AnnotationError(f"{name}, split {part}", "no records")
-    a, b = (
-        join(
-            chosen[part],
-            read_predictions(p, task=benchmark.task),
-            benchmark=benchmark,
-            known=known,
-            place=str(p),
-        )
-        for p in (first, second)
-    )
+    a, b = (_joined(benchmark, path, chosen[part], known) for path in (first, second))
     if precompute := precompute_of(benchmark):
         precompute([a, b], context)
     n_images, gaps = _gaps(benchmark, a, b, context)
@@ -161,6 +152,13 @@ def compare(
         gaps=gaps,
         slices=found,
     )
+
+
+def _joined(
+    benchmark: Benchmark, path: Path, records: Sequence[Record], known: Iterable[str]
+) -> Joined:
+    predictions = read_predictions(path, task=benchmark.task)
+    return join(records, predictions, benchmark=benchmark, known=known, place=str(path))
 
 
 def _gaps(

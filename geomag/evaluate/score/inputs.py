@@ -130,6 +130,20 @@ OURS = Keys()
 """Keys of a prediction, as `geomag predict` writes them."""
 
 
+def read_arms(
+    path: Path, *, task: Task | None = None, keys: Keys = OURS
+) -> list[tuple[str, Path, dict[str, Prediction]]]:
+    """Name, file and predictions of every arm: of one file, or of a folder's `prediction_files`.
+
+    Raises:
+        PredictionError: As `read_predictions` and `prediction_files` do.
+    """
+    return [
+        (arm, file, read_predictions(file, task=task, keys=keys))
+        for arm, file in prediction_files(path)
+    ]
+
+
 def read_predictions(
     path: Path, *, task: Task | None = None, keys: Keys = OURS
 ) -> dict[str, Prediction]:

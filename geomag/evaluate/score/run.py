@@ -12,7 +12,7 @@ from geomag.data.benchmarks import BENCHMARKS, Benchmark, Split, Task
 from geomag.data.records import Record, read_records
 from geomag.errors import AnnotationError, PredictionError
 from geomag.evaluate.score import captions, gcg, referring, roc, scenes, vqa
-from geomag.evaluate.score.baselines import trivial, window_masks
+from geomag.evaluate.score.baselines import baselines
 from geomag.evaluate.score.context import Evaluation, ScoringContext, tidy
 from geomag.evaluate.score.inputs import (
     OURS,
@@ -21,8 +21,7 @@ from geomag.evaluate.score.inputs import (
     Prediction,
     gather,
     join,
-    prediction_files,
-    read_predictions,
+    read_arms,
 )
 from geomag.io import file_digest
 from geomag.metrics.bootstrap import Resampling, intervals
@@ -56,7 +55,8 @@ PRECOMPUTE: dict[Task, Callable[[Sequence[Joined], ScoringContext], None]] = {
 }
 """Tasks that need Java or the text encoder: started once for all predictions of a run."""
 BLANK_ARM = "blank"
-"""Beside other arms, the baseline ``blank_image``: what the model says without a picture."""
+"""Arm that becomes, beside others, the baseline ``blank_image``: what the model says without a
+picture."""
 SHOWN = 5
 """Ids that a message names."""
 UNBOUNDED = ("cider",)
@@ -75,7 +75,7 @@ class Scored:
 
 
 def scorer_of(benchmark: Benchmark) -> Scorer:
-    """Its own metrics, else those of its task."""
+    """Scorer of a benchmark: of its own metrics, else of its task's."""
     return OWN_SCORERS.get(benchmark.name) or SCORERS[benchmark.task]
 
 
@@ -135,11 +135,7 @@ def score(
     chosen, context.facts, known = gather(records, splits)
     if not chosen[splits[0]]:
         raise AnnotationError(f"{name}, split {splits[0]}", "no records")
-    task = None if name in OWN_SCORERS else benchmark.task
-    arms = [
-        (arm, file, read_predictions(file, task=task, keys=keys))
-        for arm, file in prediction_files(predictions)
-    ]
+    arms = read_arms(predictions, task=None if name in OWN_SCORERS else benchmark.task, keys=keys)
     parts = {
         (arm, part): join(chosen[part], found, benchmark=benchmark, known=known, place=str(file))
         for arm, file, found in arms
@@ -148,14 +144,12 @@ def score(
     if not context.allows_missing:
         for arm, file, _ in arms:
             _refuse_missing(benchmark, [parts[arm, part] for part in splits], context, place=file)
-    floors = {part: trivial(benchmark.task, chosen[part], context.facts) for part in splits}
-    first, *others = [arm for arm, _, _ in arms]
-    for part in splits:
-        if benchmark.task is Task.REFERRING:
-            floors[part] |= window_masks(parts[first, part])
-        if BLANK_ARM in others and not parts[BLANK_ARM, part].is_silent:
-            floors[part]["blank_image"] = parts[BLANK_ARM, part]
+    first = arms[0][0]
     arms = [one for one in arms if one[0] == first or one[0] != BLANK_ARM]
+    floors = {}
+    for part in splits:
+        blank = parts.get((BLANK_ARM, part)) if first != BLANK_ARM else None
+        floors[part] = baselines(benchmark.task, parts[first, part], context.facts, blank=blank)
     if precompute := precompute_of(benchmark):
         precompute([*parts.values(), *(j for f in floors.values() for j in f.values())], context)
     base = {part: _baselines(scorer_of(benchmark), floors[part], context) for part in splits}

@@ -24,7 +24,7 @@ HEADLINE = {"presence": "presence", "comparison": "comparison", "average": "macr
 
 
 def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
-    """All questions of the split are the denominator, answered or not."""
+    """Evaluate answers; every question of the split is in the denominator, answered or not."""
     said = Said.of(joined)
     kinds = [record.kind for record in joined.records]
     strict = vqa_tally(kinds, joined.images, said.judged(lambda _, t, a: is_right(t, a)))

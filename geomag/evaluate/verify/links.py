@@ -19,7 +19,8 @@ Kind = Literal[
     "runs",
     "registry",
 ]
-"""In the order of the line, so that the first broken link is the one that broke the others."""
+"""Kinds of a link in the order of the line, so that the first broken link is the one that broke
+the others."""
 State = Literal["ok", "broken", "absent"]
 
 

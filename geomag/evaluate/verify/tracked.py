@@ -45,7 +45,7 @@ class Tracked:
         return ""
 
     def find(self, benchmark: str, arm: str, versions: Mapping[str, str]) -> Mapping[str, str]:
-        """See `geomag.tracking.lineage.find_runs`."""
+        """Find runs, as `geomag.tracking.lineage.find_runs` does."""
         if self.why_absent:
             return {NOT_REACHABLE: self.why_absent}
         return find_runs(self._root, benchmark, arm, versions)
@@ -94,7 +94,7 @@ class Tracked:
                 yield Break(f"{place}, tag dvc.md5.{part}", tag or "nothing", wanted, remedy)
 
     def _test_set(self, champion: Version, found: Trace) -> Iterator[Finding]:
-        """Of the answers that made it champion: the questions and pictures are still the same."""
+        """Judge whether the questions and pictures that made it champion are still the same."""
         copy = self._copy(champion)
         _, name, _, arm, _ = found.cell["id"].split("/")
         if isinstance(copy, Break) or arm != ARM:

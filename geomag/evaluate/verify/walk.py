@@ -23,11 +23,11 @@ class Row:
     benchmark: str
     arm: str
     cells: tuple[str, ...]
-    """Their ids; none where the report is not on disk."""
+    """Ids of the cells; none where the report is not on disk."""
     links: tuple[Link, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """The outcome as JSON, check by check."""
         return {
             "benchmark": self.benchmark,
             "arm": self.arm,

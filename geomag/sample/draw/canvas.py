@@ -31,7 +31,7 @@ class Sprite:
     """An object in its own frame: x, y in [-0.5, 0.5], the long side is 1."""
 
     outline: tuple[Points, ...]
-    """Their union is the object's silhouette."""
+    """Polygons whose union is the object's silhouette."""
     rgb: Rgb
     strokes: tuple[Stroke, ...] = ()
     pad: str = ""
@@ -101,12 +101,12 @@ class Canvas:
 
     @property
     def width(self) -> int:
-        """Pixels."""
+        """Side in pixels."""
         return int(self.image.shape[1])
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """Side in pixels."""
         return int(self.image.shape[0])
 
     def footprint(

@@ -52,7 +52,7 @@ class Expression:
 
     text: str
     index: int
-    """Into ``scene.objects``."""
+    """Index into ``scene.objects``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Description:
     """A description whose phrases are tied to objects."""
 
     text: str
-    """With ``<p> phrase </p> [SEG]``, one per group."""
+    """Description with ``<p> phrase </p> [SEG]``, one per group."""
     groups: tuple[tuple[int, ...], ...]
     phrases: tuple[str, ...]
 

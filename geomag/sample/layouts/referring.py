@@ -34,7 +34,7 @@ from geomag.seeds import generator
 _MISMATCH_PX = 10
 """Rows that a mismatched RRSIS-D image lacks: the RLE keeps the square size."""
 _NONSENSE_AREA = 279_213
-"""Seen in the real file on a box of 45 x 31 pixels."""
+"""Area that the real file has on a box of 45 x 31 pixels."""
 _MISMATCHED = {(Split.TRAIN, 1), (Split.TEST, 1)}
 _WRONG_AREA = (Split.TRAIN, 2)
 _EMPTY_MASK = (Split.VAL, 1)

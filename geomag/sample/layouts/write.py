@@ -47,7 +47,8 @@ class Written:
     n_bytes: int
     seconds: float
     is_new: bool
-    """False: the folder was whole and of the same seed, scale and revision, and was left alone."""
+    """Whether it was drawn now; False: the folder was whole and of the same seed, scale and
+    revision, and was left alone."""
 
 
 def write_sample(

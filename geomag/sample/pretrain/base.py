@@ -26,6 +26,7 @@ from geomag.model.tokenizer import load_tokenizer, train_tokenizer
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.model.weights import pin_base, sample_encoder, save_base
+from geomag.progress import Lines, show
 from geomag.sample.pretrain.dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.sample.pretrain.reading import Reading
 from geomag.sample.pretrain.sam import PointSegmentation
@@ -119,6 +120,7 @@ def _run_job(
 ) -> None:
     """One process: train one model to the end, or save and leave with `STOPPED`."""
     torch.set_num_threads(1)
+    show(Lines())  # two bars of two processes would write over each other
     work.mkdir(parents=True, exist_ok=True)
     try:
         {"vlm": _train_vlm, "sam": _train_sam}[name](profile, work, code)
@@ -285,11 +287,10 @@ def _fit(phase: Phase, profile: Profile, work: Path, inputs: Mapping[str, str]) 
     checkpoints.mkdir(exist_ok=True)
 
     def log(step: int, means: dict[str, float]) -> None:
-        shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
-        print(f"{work.name} {phase.name} {step}/{phase.steps}  {shown}", flush=True)  # noqa: T201
         row = {"phase": phase.name, "step": step, **{k: round(v, 6) for k, v in means.items()}}
         with (checkpoints / METRICS).open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
 
-    train(phase.job, settings, checkpoints=checkpoints, identity=identity, log=log)
+    what = f"{work.name} {phase.name}"
+    train(phase.job, settings, checkpoints=checkpoints, identity=identity, log=log, what=what)
     return identity_digest(identity)

@@ -35,7 +35,7 @@ class Gather(nn.Module):
         self._reader = code_reader(vlm.width)
 
     def forward(self, rows: Tensor, lessons: Sequence[Lesson]) -> Tensor:
-        """Loss over rows ``[T, D]``: names of those that name something, centres of boxes."""
+        """Loss ``[]`` over rows ``[T, D]``: names of those that name anything, centres of boxes."""
         table = self._table[0]
         words = F.normalize(torch.stack([table[ids].mean(0) for ids in self._ids]), dim=1)
         scale, bias = self.sharpness

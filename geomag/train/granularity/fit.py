@@ -31,6 +31,7 @@ from geomag.magcrop.granularity import (
     save_classifiers,
 )
 from geomag.magcrop.text_encoder import TextEncoder
+from geomag.progress import track
 from geomag.seeds import generator, seed_of
 from geomag.train.granularity.texts import Part, Template, bare_templates, fill, templates
 
@@ -142,21 +143,23 @@ def fit_head(
     """Minimise cross-entropy until the held-out loss stops falling; returns the best epoch."""
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=config.lr)
     best_loss, best_epoch, best_state = float("inf"), 0, classifier.state_dict()
-    for epoch in range(1, config.epochs + 1):
-        classifier.train()
-        shuffled = generator(config.seed, "order", epoch).permutation(len(vectors["train"]))
-        for batch in torch.from_numpy(shuffled).split(config.batch):
-            optimizer.zero_grad()
-            _loss(classifier, vectors["train"], parts["train"], batch).backward()
-            optimizer.step()
-        classifier.eval()
-        with torch.no_grad():
-            loss = float(_loss(classifier, vectors["val"], parts["val"], slice(None)))
-        if loss < best_loss:
-            best_loss, best_epoch = loss, epoch
-            best_state = copy.deepcopy(classifier.state_dict())
-        elif epoch - best_epoch >= config.patience:
-            break
+    with track(f"training {type(classifier).__name__}", config.epochs) as progress:
+        for epoch in range(1, config.epochs + 1):
+            classifier.train()
+            shuffled = generator(config.seed, "order", epoch).permutation(len(vectors["train"]))
+            for batch in torch.from_numpy(shuffled).split(config.batch):
+                optimizer.zero_grad()
+                _loss(classifier, vectors["train"], parts["train"], batch).backward()
+                optimizer.step()
+            classifier.eval()
+            with torch.no_grad():
+                loss = float(_loss(classifier, vectors["val"], parts["val"], slice(None)))
+            if loss < best_loss:
+                best_loss, best_epoch = loss, epoch
+                best_state = copy.deepcopy(classifier.state_dict())
+            elif epoch - best_epoch >= config.patience:
+                break
+            progress.to(epoch, f"loss {loss:.3g}")
     classifier.load_state_dict(best_state)
     classifier.eval()
     return best_epoch

@@ -17,7 +17,8 @@ from geomag.errors import AnnotationError
 
 ROOT = Path(__file__).parents[3]
 SPEC = """
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Task
 
 FERRIES_CLASSES = {"Open": "open ferry", "Closed": "closed ferry"}
 SPEC = Benchmark(

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 AID_COUNTS: Mapping[str, int] = {
     "Airport": 360,

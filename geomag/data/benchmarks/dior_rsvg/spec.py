@@ -1,7 +1,8 @@
 """Facts of DIOR-RSVG (protocols/roc#splits)."""
 
 from geomag.data.benchmarks.dior import DIOR_CLASSES
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 SPEC = Benchmark(
     name="dior_rsvg",

@@ -1,6 +1,7 @@
 """Facts of RefSegRS (protocols/referring#refsegrs-files)."""
 
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 SPEC = Benchmark(
     name="refsegrs",

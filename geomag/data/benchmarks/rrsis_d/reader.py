@@ -31,7 +31,7 @@ class _Instances:
     names: dict[int, str]
     """Category id (0-based) to the name in the file."""
     own: OwnMarker | None
-    """Set for own data, whose categories are called as the file calls them."""
+    """Marker of own data, whose categories are called as the file calls them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Facts of RRSIS-D (protocols/referring#rrsis-d-rows)."""
 
 from geomag.data.benchmarks.dior import DIOR_CLASSES
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 RRSIS_D_CATEGORIES: tuple[str, ...] = (
     "Expressway-Service-area",

@@ -1,6 +1,7 @@
 """Facts of RSVQA-LR (protocols/rsvqa#counts)."""
 
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 SPEC = Benchmark(
     name="rsvqa_lr",

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 SYDNEY_LAST: Mapping[str, int] = {
     "residential": 242,

@@ -1,6 +1,7 @@
 """Facts of UCM-Captions (protocols/captions#splits)."""
 
-from geomag.data.benchmarks.spec import Benchmark, Granularity, Split, Task
+from geomag.data.benchmarks.spec import Benchmark
+from geomag.data.tasks import Granularity, Split, Task
 
 UCM_CLASSES: tuple[str, ...] = (
     "agricultural",

@@ -29,7 +29,7 @@ class LabelledBox:
     label: str
     """Label as the user names it, lower case."""
     box: PixelBox
-    """Whole pixels, inside the picture."""
+    """Box in whole pixels, inside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class LabelledPicture:
 
     path: Path
     width: int
-    """Pixels."""
+    """Side in pixels."""
     height: int
-    """Pixels."""
+    """Side in pixels."""
     objects: tuple[LabelledBox, ...]
 
 

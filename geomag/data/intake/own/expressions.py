@@ -36,7 +36,7 @@ class Told:
 
     text: str
     index: int
-    """Into the picture's objects."""
+    """Index into the picture's objects."""
 
 
 def expressions(picture: LabelledPicture) -> list[Told]:

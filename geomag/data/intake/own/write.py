@@ -37,7 +37,7 @@ _PARTS = ("images", "questions", "answers")
 
 @dataclass(frozen=True, slots=True)
 class OwnSet:
-    """What was written."""
+    """Counts of what was written."""
 
     benchmark: str
     n_pictures: int
