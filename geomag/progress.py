@@ -8,13 +8,14 @@ A plain line reads ``train: 620 of 1,600, 39 %, 2 min 10 s left; loss 1.23``, fo
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
+T = TypeVar("T")
 SILENT_S = 2.0
 """Seconds of a piece of work before its progress is shown at all."""
 DRAWN_EVERY_S = 0.1
@@ -104,8 +105,8 @@ class Display(Protocol):
         """Take a piece of work away that ended, or failed, after ``seconds``."""
         ...
 
-    def say(self, line: str) -> None:
-        """Print a line of its own, above what is shown."""
+    def say(self, line: str, *, err: bool) -> None:
+        """Print a line of its own above what is shown; ``err`` is a complaint, and no result."""
         ...
 
 
@@ -128,9 +129,9 @@ class Lines:
         self._printed.pop(progress.what, None)
         self._print(_ending(progress, seconds))
 
-    def say(self, line: str) -> None:
-        """Print the line to where results go."""
-        print(line, flush=True)  # noqa: T201 - what a command says
+    def say(self, line: str, *, err: bool) -> None:
+        """Print the line to where results go, or complaints."""
+        print(line, file=sys.stderr if err else sys.stdout, flush=True)
 
     def _print(self, line: str) -> None:
         print(line, file=self._out or sys.stderr, flush=True)
@@ -168,14 +169,15 @@ class Bars:
         if not self._tasks and self._drawn is not None:
             self._drawn.stop()
             self._drawn = None
-        self.say(_ending(progress, seconds))
+        self.say(_ending(progress, seconds), err=True)
 
-    def say(self, line: str) -> None:
-        """Print the line above the bars."""
-        if self._drawn is None or not sys.stdout.isatty():
-            print(line, flush=True)  # noqa: T201 - what a command says
-        else:
+    def say(self, line: str, *, err: bool) -> None:
+        """Print the line, above the bars where it goes to their terminal."""
+        out = sys.stderr if err else sys.stdout
+        if self._drawn is not None and out.isatty():
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=out, flush=True)
 
 
 class Tracked:
@@ -231,9 +233,17 @@ def track(what: str, total: int, *, done: int = 0) -> Iterator[Tracked]:
         tracked.close()
 
 
-def say(line: str) -> None:
-    """Print a line above whatever is shown."""
-    (_DISPLAY.get() or Lines()).say(line)
+def each(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items one by one, each a part of the work that ``what`` names."""
+    with track(what, len(items)) as tracked:
+        for item in items:
+            yield item
+            tracked.advance()
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line above whatever is shown; ``err`` is a complaint, and no result."""
+    (_DISPLAY.get() or Lines()).say(line, err=err)
 
 
 def show(display: Display | None = None) -> None:

@@ -39,11 +39,11 @@ def check_specs(stage: Stage, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def check_output(stage: Stage, out: str, *, root: Path) -> list[dg.AssetCheckResult]:
     """Run the checks on one output."""
-    name, _, _, model_input = _CHECKS.get(stage.group, _NONE)
+    name, _, _, judge = _CHECKS.get(stage.group, _NONE)
     key = asset_key(out)
-    if not name or model_input is None or key is None:
+    if not name or judge is None or key is None:
         return []
-    passed, severity, metadata = model_input(root / out)
+    passed, severity, metadata = judge(root / out)
     return [
         dg.AssetCheckResult(
             passed=passed, asset_key=key, check_name=name, severity=severity, metadata=metadata

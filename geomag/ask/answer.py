@@ -82,7 +82,7 @@ def ask_image(
         out: Gets ``answer.json`` and, where masks were drawn, ``mask.tif`` and the objects; must
             be new, empty, or hold an earlier answer to the same prompt about the same image.
         options: Bands, windows, formats.
-        log: Told of progress.
+        log: Told of windows that failed.
 
     Returns:
         The content of ``answer.json``; its ``status`` is ``partial`` when a window failed.

@@ -109,10 +109,9 @@ def attention(
         if tile.output is None or tile.output.heat is None:
             continue
         is_known = True
-        x0, y0, x1, y1 = (
-            round(value * size[axis % 2] / (scene.grid.width, scene.grid.height)[axis % 2])
-            for axis, value in enumerate(tile.box.as_ints())
-        )
+        left, top, right, bottom = tile.box.as_ints()
+        x0, x1 = (round(x * width / scene.grid.width) for x in (left, right))
+        y0, y1 = (round(y * height / scene.grid.height) for y in (top, bottom))
         grid = Image.fromarray(tile.output.heat.astype(np.float32), mode="F")
         part = np.asarray(grid.resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC)).clip(min=0)
         canvas[y0:y1, x0:x1] = np.maximum(canvas[y0:y1, x0:x1], part)

@@ -141,6 +141,7 @@ def _driver(magic: bytes, place: str) -> str:
 
 
 def _check_size(place: str, n_bytes: int, dataset: Any) -> None:
+    """Refuse a scene that is too large, and a header that a file of ``n_bytes`` cannot be of."""
     width, height = dataset.width, dataset.height
     if not 0 < width * height <= MAX_SCENE_PIXELS:
         raise ImageError(

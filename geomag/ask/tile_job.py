@@ -18,6 +18,7 @@ from geomag.geometry import PixelBox
 from geomag.inference.output import PipelineOutput
 from geomag.io import read_json, write_json
 from geomag.magcrop.compose import RgbImage
+from geomag.progress import track
 
 Answerer = Callable[[RgbImage], PipelineOutput]
 FOLDER = "windows"
@@ -147,20 +148,19 @@ def ask_tiles(
         boxes: Of `scene_windows`.
         answer: The model, given one window's pixels.
         journal: Where answers go, and come from.
-        log: Told of progress and of failures.
+        log: Told of failures.
 
     Raises:
         ImageError: If the file's data is broken; another call would not mend that.
     """
-    for number, box in enumerate(boxes):
-        if journal.has(number):
-            continue
-        tile = _ask_one(scene, number, box, answer)
-        journal.write(tile)
-        if tile.failure:
-            log(f"window {number + 1} of {len(boxes)} failed: {tile.failure}")
-        elif len(boxes) > 1:
-            log(f"window {number + 1} of {len(boxes)}: {tile.state}")
+    left = [(number, box) for number, box in enumerate(boxes) if not journal.has(number)]
+    with track("windows", len(boxes), done=len(boxes) - len(left)) as progress:
+        for number, box in left:
+            tile = _ask_one(scene, number, box, answer)
+            journal.write(tile)
+            if tile.failure:
+                log(f"window {number + 1} of {len(boxes)} failed: {tile.failure}")
+            progress.advance()
     return TiledAnswers(journal, boxes)
 
 

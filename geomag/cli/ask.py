@@ -1,6 +1,7 @@
 """``geomag ask``: a question about one image or GeoTIFF; text, mask and objects."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from geomag.cli.options import Overwrite
 from geomag.cli.predict import Arm
+from geomag.progress import say
 
 
 class ObjectFormat(StrEnum):
@@ -80,9 +82,7 @@ def ask(
     from geomag.inference.pipeline import Pipeline
 
     pipeline = Pipeline.load(root / "artifacts" / "models", settings)
-    answer = ask_image(
-        pipeline, path, prompt, folder, options, log=lambda m: typer.echo(m, err=True)
-    )
+    answer = ask_image(pipeline, path, prompt, folder, options, log=partial(say, err=True))
     typer.echo(summary(answer, folder))
     if answer["status"] == "partial":
         raise typer.Exit(1)

@@ -70,7 +70,7 @@ def compare_large(
     """
     small = override(profile, predict={"batch": 2})  # a picture and its mask are 35 MB
     ways = large_arms(model, small)
-    plain, trials = run(model, records, root, ways, granularity=Granularity.PIXEL, log=log)
+    plain, trials = run(model, records, root, ways, granularity=Granularity.PIXEL)
     resampling = Resampling(profile.score.resamples, profile.score.seed)
     rows = {}
     for arm in ways:

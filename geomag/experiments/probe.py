@@ -123,6 +123,7 @@ def _row(
     images: list[str],
     resampling: Resampling,
 ) -> dict[str, Any]:
+    """Pointing and crop recall under one setting, and what each gains over the profile's own."""
     row: dict[str, Any] = {"setting": label, "side": float(np.nanmean(found["side"]))}
     for name in ("pointing", "crop_recall"):
         gap = paired(found[name], own[name], images, resampling)

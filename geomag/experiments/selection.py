@@ -24,6 +24,7 @@ from geomag.inference.selection import select_answer
 from geomag.metrics.bootstrap import Resampling
 from geomag.model.geomag import GeoMag
 from geomag.model.model_input import plain_input
+from geomag.progress import each
 
 MARGINS = (-0.05, -0.02, 0.0, 0.02, 0.05, 0.08)
 AGREEMENTS = (0.5, 0.6, 0.7, 0.8, 1.0)
@@ -50,14 +51,14 @@ def compare_selections(
         profile: Its settings, which name the probe.
         root: Folder of the pictures.
         records: Of one benchmark; those to choose by are of its validation split.
-        log: Told of progress, then a line a rule, the best first.
+        log: Told a line a rule, the best first.
     """
     records = by_image(records)
     name = records[0].benchmark
     plain: list[float] = []
     kept: dict[str, list[float]] = {rule: [] for rule in (ALWAYS, *RULES)}
     opened = override(profile, magcrop=OPEN)
-    for before, scores in _asked(model, opened, root, records, log):
+    for before, scores in _asked(model, opened, root, records):
         plain.append(before)
         for rule, score in scores.items():
             kept[rule].append(score)
@@ -85,11 +86,10 @@ def _asked(
     profile: Profile,
     root: Path,
     records: Sequence[Record],
-    log: Callable[[str], None],
 ) -> Iterator[tuple[float, dict[str, float]]]:
     """Yield ``(plain score, score of what each rule keeps)`` of each record."""
     level, probe = BENCHMARKS[records[0].benchmark].granularity, build_probe(model, profile)
-    for start in range(0, len(records), profile.predict.batch):
+    for start in each(range(0, len(records), profile.predict.batch), "batches of records"):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, level)
         plain = ask(model, wanted, [plain_input(w.image, profile) for w in wanted], profile)
@@ -101,4 +101,3 @@ def _asked(
             kept = {rule: select_answer(one, window, **limits) for rule, limits in RULES.items()}
             kept[ALWAYS] = window
             yield scores[id(one)], {rule: scores[id(answer)] for rule, answer in kept.items()}
-        log(f"{start + len(part)} of {len(records)} records")

@@ -37,6 +37,7 @@ from geomag.metrics.segmentation import overlap
 from geomag.model.geomag import GeoMag
 from geomag.model.model_input import ModelInput, plain_input
 from geomag.model.query import ModelAnswer, Query
+from geomag.progress import each
 
 OPEN = {"gate": 0.0, "mask_gate": 0.0}
 NEVER = 1.01
@@ -92,7 +93,6 @@ def run(
     ways: Sequence[Treatment],
     *,
     granularity: Granularity,
-    log: Callable[[str], None] = lambda _: None,
 ) -> tuple[Floats, dict[str, Trial]]:
     """Plain scores, and a trial of every arm.
 
@@ -102,12 +102,11 @@ def run(
         root: Folder of their pictures.
         ways: The first one's profile sets batch and wording.
         granularity: G of all of them, so that only windows differ.
-        log: Told of progress.
     """
     profile = ways[0].profile
     plain: list[float] = []
     rows: dict[str, list[tuple[float, float, bool, float, float]]] = {arm.name: [] for arm in ways}
-    for start in range(0, len(records), profile.predict.batch):
+    for start in each(range(0, len(records), profile.predict.batch), "batches of records"):
         part = records[start : start + profile.predict.batch]
         wanted = wanted_of(part, root, profile, granularity)
         model_inputs = [plain_input(w.image, profile) for w in wanted]
@@ -115,7 +114,6 @@ def run(
         plain += [score_of(r, a) for r, a in zip(part, answers, strict=True)]
         for arm in ways:
             rows[arm.name] += _try(model, arm, part, wanted, answers)
-        log(f"{start + len(part)} of {len(records)} records")
     trials = {}
     for name, found in rows.items():
         columns = np.array(found, dtype=np.float64).reshape(-1, 5).T
@@ -253,11 +251,11 @@ def compare_windows(
         log(f"{name}: calibrating gates on {len(validation)} validation records")
         records = by_image(validation)
         calibrated = [arm for arm in ways if arm.gate]
-        plain, trials = run(model, records, root, calibrated, granularity=level, log=log)
+        plain, trials = run(model, records, root, calibrated, granularity=level)
         gates = {arm.gate: calibrate(plain, trials[arm.name]) for arm in calibrated}
     log(f"{name}: {len(test)} test records")
     records = by_image(test)
-    plain, trials = run(model, records, root, ways, granularity=level, log=log)
+    plain, trials = run(model, records, root, ways, granularity=level)
     rows = {}
     for arm in ways:
         trial = trials[arm.name]

@@ -126,7 +126,7 @@ class GeoMag(nn.Module):
         return self._views_of(model_inputs, projected=not self.trains_projector)
 
     def tokens(self, frozen: Tensor) -> Tensor:
-        """Visual tokens ``[n, D]`` from what `frozen_visual` gives of one look."""
+        """Visual tokens ``[n, D]`` from what `frozen_visual` gives of one model input."""
         if not self.trains_projector:
             return frozen
         return self.vlm.project(frozen)
@@ -171,7 +171,7 @@ class GeoMag(nn.Module):
 
     @torch.no_grad()
     def features(self, model_inputs: Sequence[ModelInput]) -> list[Tensor]:
-        """SAM2's multi-scale features of a batch of looks, fine to coarse."""
+        """SAM2's multi-scale features of a batch of model inputs, fine to coarse."""
         pixels = torch.stack(
             [encoder_pixels(model_input, self.sam.size.image_px) for model_input in model_inputs]
         )

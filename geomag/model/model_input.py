@@ -37,7 +37,7 @@ class ModelInput:
 
 
 class ModelInputs:
-    """Equal looks at one image as one object.
+    """Equal inputs of one image as one object.
 
     What decides the pixels is the key, so whoever holds one object for two questions has seen
     the same for both: the model encodes it once, and training may ask them in one row.

@@ -11,7 +11,7 @@ from geomag.model.model_input import ModelInput
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question about one look at an image."""
+    """A question about one model input."""
 
     model_input: ModelInput
     prompt: str

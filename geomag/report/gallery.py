@@ -19,6 +19,7 @@ from geomag.io import atomic_path
 from geomag.metrics.masks import resized
 from geomag.metrics.segmentation import overlap
 from geomag.metrics.vqa import is_right
+from geomag.progress import each
 
 TILE = 256
 """Pixels of a picture's longer side."""
@@ -145,7 +146,7 @@ def draw_all(root: Path, out: Path, *, count: int) -> dict[str, Path]:
         count: Tiles of each.
     """
     drawn = {}
-    for name, benchmark in BENCHMARKS.items():
+    for name, benchmark in each(list(BENCHMARKS.items()), "contact pictures"):
         records = root / "artifacts" / "records" / name / "records.jsonl"
         answers = root / "artifacts" / "predictions" / name / "magcrop.jsonl"
         if not (records.is_file() and answers.is_file() and (root / "data" / name).is_dir()):

@@ -1,4 +1,4 @@
-"""What an update asks: looks drawn by task shares, and the questions drawn for each."""
+"""What an update asks: samples drawn by task shares, and the questions drawn for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Mixture(Generic[S]):
         self._weights = weights / weights.sum()
 
     def rows(self, update: int, size: int) -> list[Drawn[S]]:
-        """Looks drawn by task shares, each with at most ``train.questions`` of its questions."""
+        """Rows drawn by task shares, each with at most ``train.questions`` of its questions."""
         rng = generator(self._config.seed, "joint", update)
         drawn = []
         for name in rng.choice(self._names, size, p=self._weights):

@@ -1,4 +1,4 @@
-"""Training samples: looks with what the frozen parts see in them, computed once."""
+"""Training samples: model inputs with what the frozen parts make of them, computed once."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass

@@ -24,6 +24,7 @@ from geomag.errors import ConfigError
 from geomag.magcrop.crops import Heat
 from geomag.model.geomag import GeoMag
 from geomag.model.model_input import ModelInput
+from geomag.progress import track
 from geomag.train.inputs import AT_A_TIME, PlannedSample, last_image_reader
 from geomag.train.mixture import Drawn, Mixture
 from geomag.train.samples import Sample, prepare
@@ -103,7 +104,7 @@ class Planned:
     def prepare(
         self, planned: Sequence[PlannedSample], model_inputs: Iterable[ModelInput] | None = None
     ) -> list[Sample]:
-        """Encode samples, in order and in batches, read now unless ``looks`` are there."""
+        """Encode samples, in order and in batches, read now unless ``model_inputs`` are there."""
         seen = self.pictures[planned] if model_inputs is None else model_inputs
         training = self.model.training
         self.model.eval()
@@ -133,7 +134,7 @@ def build_source(planned: Planned, *, log: Callable[[str], None]) -> RowSource:
     """
     config = planned.profile.train
     for name, drawn in planned.drawn.items():
-        log(f"{name}: {len(planned.samples[name])} looks, {len(drawn)} of them drawn")
+        log(f"{name}: {len(planned.samples[name])} samples, {len(drawn)} of them drawn")
     wanted, limit = planned.held_bytes(), config.held_gb * 1e9
     if wanted > limit:
         log(f"samples: {wanted / 1e9:.1f} GB, streamed (train.held_gb is {config.held_gb:g})")
@@ -171,11 +172,11 @@ class HeldSamples:
         ]
         processes = processes_for(len(parts), planned.model.vlm.device)
         made = forked_map(planned.prepare, parts, processes=processes)
-        self._samples = {
-            plan: sample
-            for part, samples in zip(parts, made, strict=True)
-            for plan, sample in zip(part, samples, strict=True)
-        }
+        self._samples: dict[PlannedSample, Sample] = {}
+        with track("preparing samples", sum(map(len, parts))) as progress:
+            for part, samples in zip(parts, made, strict=True):
+                self._samples.update(zip(part, samples, strict=True))
+                progress.advance(len(part))
 
     def rows(self, update: int, size: int) -> list[Drawn[Sample]]:
         """The rows of an update."""

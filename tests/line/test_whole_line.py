@@ -76,7 +76,7 @@ def test_without_one_picture_exactly_what_reads_its_benchmark_is_out_of_date(cop
     changed = json.loads(copy.dvc("status", "--json"))
     assert changed.keys() == {"data.dvc", *(stage.name for stage in readers)}
     copy.dvc("add", "data")
-    assert model_input(copy) == {folder}
+    assert new_versions(copy) == {folder}
     assert out_of_date(copy) == keys_of(readers)
 
 
@@ -85,7 +85,7 @@ def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
     profile.write_text(profile.read_text().replace("gallery: 2", "gallery: 1"))
     assert out_of_date(copy) == {"report/tables"}
     assert copy.dvc("repro").count("Running stage") == 1
-    assert model_input(copy) == {"report/tables"}
+    assert new_versions(copy) == {"report/tables"}
     assert copy.dagster_versions() == copy.locked_versions()
     assert out_of_date(copy) == set()
     # a benchmark that the shell has run through the line again: its readers know its version
@@ -93,11 +93,11 @@ def test_what_a_shell_has_changed_shows_in_the_ui_and_leads_on_from_there(copy):
     note.write_text("first")
     copy.dvc("add", "data")
     copy.dvc("repro", "--single-item", "validate@resisc45", "predict@resisc45-magcrop")
-    model_input(copy)
+    new_versions(copy)
     assert "records/resisc45" not in out_of_date(copy)
     note.write_text("second")
     copy.dvc("add", "data")
-    assert model_input(copy) == {"data/resisc45"}
+    assert new_versions(copy) == {"data/resisc45"}
     assert {"records/resisc45", "predictions/resisc45/magcrop"} <= out_of_date(copy)
 
 
@@ -130,7 +130,7 @@ def test_a_table_cell_comes_out_the_same_in_a_clone_of_its_commit(copy):
     assert "the digits agree\nevery file that was made again is the same to the byte" in said
 
 
-def model_input(project: Project) -> set[str]:
+def new_versions(project: Project) -> set[str]:
     """Let the UI's sensor look at DVC's files; returns the assets whose new versions it reports."""
     sensor = dvc_lock_sensor(project.root, read_stages(project.root))
     with project.instance() as instance:

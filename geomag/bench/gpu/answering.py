@@ -99,13 +99,9 @@ def plain_loop(vlm: Vlm, asked: Sequence[tuple[RgbImage, str]], new_tokens: int)
     texts = []
     for image, text in asked:
         pixels = (cut(torch.from_numpy(image), ImageView(None, side)) - mean) / std
-        ids = [
-            one
-            for word in vlm.prompt_ids(text)
-            for one in (
-                [word] * vlm.llava.config.image_seq_length if word == vlm.image_id else [word]
-            )
-        ]
+        ids: list[int] = []
+        for word in vlm.prompt_ids(text):  # `generate` wants a placeholder for each visual token
+            ids += [word] * (vlm.llava.config.image_seq_length if word == vlm.image_id else 1)
         said = vlm.llava.generate(
             input_ids=torch.tensor([ids], device=vlm.device),
             attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=vlm.device),

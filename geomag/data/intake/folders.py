@@ -63,11 +63,11 @@ class IntakeFolder:
 
 def find(root: Path) -> list[IntakeFolder]:
     """All drops that hold a file now, in the order of their names; reads no file's content."""
-    found = (model_input(root, name) for name in _names(root))
+    found = (drop_at(root, name) for name in _names(root))
     return [drop for drop in found if drop]
 
 
-def model_input(root: Path, name: str) -> IntakeFolder | None:
+def drop_at(root: Path, name: str) -> IntakeFolder | None:
     """One drop as it is now; None if it is gone, empty, or changes while we look."""
     intake = root / INTAKE
     try:
@@ -103,7 +103,7 @@ def take(root: Path, name: str, state: str, profile: Profile) -> Added | None:
         ToolError: Nothing is wrong with the drop: a stage reads ``data/``, or DVC failed.
         GeoMagError: Naming the record at fault; the drop stays, and `IntakeFolder.note` says why.
     """
-    drop = model_input(root, name)
+    drop = drop_at(root, name)
     if drop is None or drop.state != state:
         return None
     try:
@@ -185,7 +185,7 @@ def _clear(drop: IntakeFolder, root: Path) -> None:
     aside = drop.path.with_name(f".{drop.path.name}.taken")
     shutil.rmtree(aside, ignore_errors=True)
     drop.path.rename(aside)
-    now = model_input(root, aside.relative_to(drop.intake).as_posix())
+    now = drop_at(root, aside.relative_to(drop.intake).as_posix())
     if now is not None and now.state != drop.state:
         aside.rename(drop.path)
         return

@@ -26,6 +26,7 @@ from geomag.evaluate.score.inputs import (
 from geomag.io import file_digest
 from geomag.metrics.bootstrap import Resampling, intervals
 from geomag.metrics.paired import differences
+from geomag.progress import each
 
 
 class Scorer(Protocol):
@@ -194,7 +195,7 @@ def _assemble(
     scored: dict[str, dict[str, Any]] = {}
     evaluations: dict[tuple[str, Split], Evaluation] = {}
     samples: dict[str, list[Mapping[str, Any]]] = {}
-    for arm, file, _ in arms:
+    for arm, file, _ in each(arms, f"scoring {benchmark.name}"):
         by_split = {}
         for part in splits:
             joined = parts[arm, part]

@@ -134,7 +134,10 @@ class Tracked:
         return Break(f"MLflow, {did}, tag dvc.md5", tag, md5, remedy)
 
     def _no_scoring(self, found: Trace) -> Finding:
-        """A run that is these scores to the digit under another tag had that tag changed."""
+        """Say why no run has scored these answers.
+
+        A run of the same figures that differs in one tag had that tag changed; else none is there.
+        """
         _, benchmark, _, arm, _ = found.cell["id"].split("/")
         wanted = {"benchmark": benchmark, "arm": arm, ANSWERS: found.predictions.sha256}
         wanted[ADAPTER] = found.models["adapter"]
