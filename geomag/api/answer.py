@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from geomag.ask.scene import Grid
 
-_COLOURS = ((230, 25, 75), (60, 180, 75), (67, 99, 216), (245, 130, 49), (145, 30, 180))
 _OPACITY = 0.5
 
 
@@ -126,10 +125,11 @@ class Answer:
         """The picture with its masks in colours and its windows as frames, as a PIL image."""
         from PIL import Image, ImageDraw
 
+        from geomag.ask.mask_table import colour
+
         pixels = self.image.astype(np.float64)
-        for number, mask in enumerate(self.masks):
-            colour = np.array(_COLOURS[number % len(_COLOURS)], dtype=np.float64)
-            pixels[mask] = (1 - _OPACITY) * pixels[mask] + _OPACITY * colour
+        for number, mask in enumerate(self.masks, start=1):
+            pixels[mask] = (1 - _OPACITY) * pixels[mask] + _OPACITY * np.array(colour(number))
         picture = Image.fromarray(pixels.round().astype(np.uint8))
         draw = ImageDraw.Draw(picture)
         for box in self.windows:
@@ -137,19 +137,25 @@ class Answer:
             draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=(255, 210, 0))
         return picture
 
-    def plot_heatmap(self) -> "Image":
-        """The picture under the map that its window was chosen by (Eq 4), as a PIL image.
+    def plot_heatmap(self, heatmap: NDArray[np.float32] | None = None) -> "Image":
+        """The picture under a map of where the model looked, as a PIL image.
+
+        Args:
+            heatmap: ``[gh, gw]``, such as `GeoMag.heatmap` gives; None: the answer's own.
 
         Raises:
-            GeoMagError: If nothing was probed.
+            GeoMagError: If there is none, because nothing was probed for the answer.
         """
         from PIL import Image
 
         from geomag.ask.drawing import with_heat
 
-        if self.heatmap is None:
-            raise GeoMagError("heatmap", "nothing was probed for this answer", "a MagCrop answer")
-        return Image.fromarray(with_heat(self.image, self.heatmap))
+        shown = self.heatmap if heatmap is None else heatmap
+        if shown is None:
+            raise GeoMagError(
+                "heatmap", "nothing was probed for this answer", remedy="give `GeoMag.heatmap`'s"
+            )
+        return Image.fromarray(with_heat(self.image, shown))
 
     def to_geodataframe(self) -> Any:
         """A `geopandas.GeoDataFrame`, one row an object of a mask, as ``objects.gpkg`` has it.

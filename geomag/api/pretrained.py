@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geomag.api.answer import Answer
 from geomag.api.picture import read_picture
 from geomag.ask.notes import parts_line
 from geomag.config import Profile, load_profile, override, profile_text, project_root
+from geomag.data.benchmarks import Granularity
 from geomag.errors import GeoMagError, WeightsError
+from geomag.inference.inspect import probe_heat
 from geomag.inference.output import Arm
 from geomag.inference.pipeline import PARTS, Pipeline
 from geomag.inference.prompt import read_prompt
@@ -94,6 +99,16 @@ class GeoMag(GeoMagNetwork):
             grid=picture.grid,
             model=parts_line(self.pipeline.versions),
         )
+
+    def heatmap(self, image: Any, prompt: str, *, bands: Sequence[int] = ()) -> NDArray[np.float32]:
+        """Map ``[gh, gw]`` of where the language model looks for a prompt (Eq 4).
+
+        It is computed whatever the settings choose windows by (``magcrop.probe``). Arguments and
+        errors are those of `ask`.
+        """
+        asked = self.pipeline.fit(read_prompt(prompt))
+        pixels = read_picture(image, bands).pixels
+        return probe_heat(self.pipeline, pixels, asked, Granularity.REGION).first
 
     def save_pretrained(self, folder: str | Path, *, base_model: str | None = None) -> None:
         """Write the parts and the settings, for `from_pretrained` and for stock libraries.

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from geomag import Answer, GeoMag, GeoMagDataset, GeoMagProcessor
 from geomag.ask.answer import ask_image
+from geomag.ask.drawing import with_heat
 from geomag.ask.notes import plain_text
 from geomag.ask.options import AskOptions
 from geomag.ask.scene import Grid
@@ -64,6 +65,15 @@ def test_the_answer_is_that_of_the_one_path(project, model):
     assert answer.heatmap.shape == (4, 4)
     assert answer.visual_tokens == 16
     assert {"look", "vision", "language", "masks"} == set(answer.seconds)
+
+
+def test_the_map_of_a_prompt_is_that_of_its_answer_and_is_drawn_over_the_picture(model):
+    answer, heat = model.ask(PIXELS, ONE), model.heatmap(PIXELS, ONE)
+    assert np.allclose(heat, answer.heatmap, atol=1e-6)
+    assert np.array_equal(np.asarray(answer.plot_heatmap(heat)), with_heat(PIXELS, heat))
+    plain = model.ask(PIXELS, ONE, magcrop=False)
+    with pytest.raises(GeoMagError, match="nothing was probed for this answer"):
+        plain.plot_heatmap()
 
 
 def test_a_question_gets_its_wording_and_words(model):
