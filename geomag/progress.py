@@ -20,6 +20,8 @@ SILENT_S = 2.0
 """Seconds of a piece of work before its progress is shown at all."""
 DRAWN_EVERY_S = 0.1
 """Seconds between two updates of a display."""
+PACE_S, PACE_PARTS = 10.0, 50
+"""Seconds, or parts of the work of which one is done, from which its pace tells the time left."""
 LINE_EVERY_S = 2.0
 """Seconds between two plain lines of one piece of work."""
 _TAIL_BYTES = 4096
@@ -210,10 +212,10 @@ class Tracked:
             self._display.end(self._progress(seconds), seconds)
 
     def _progress(self, seconds: float) -> Progress:
-        """Progress with the time left at the pace since the beginning."""
-        done = self._done - self._first
-        rest = self._total - self._done
-        left = duration(seconds / done * rest) if done > 0 and rest > 0 else ""
+        """Progress with the time left at the pace since the beginning, once that says anything."""
+        done, rest = self._done - self._first, self._total - self._done
+        is_known = done > 0 and (seconds > PACE_S or PACE_PARTS * done >= done + rest)
+        left = duration(seconds / done * rest) if is_known and rest > 0 else ""
         return Progress(self._what, self._done, self._total, left, self._facts)
 
 

@@ -27,6 +27,7 @@ from geomag.cli import (
     runs,
     score,
     serve,
+    stopping,
     trace,
     train,
     verify,
@@ -100,9 +101,13 @@ def options(
 
 
 def main() -> NoReturn:
-    """Run the command line: 0 done, 2 the input is wrong, 1 our fault (with a traceback)."""
+    """Run the command line: 0 done, 2 wrong input, 130 stopped, 1 our fault (a traceback)."""
     try:
         app()
+    except SystemExit as ended:  # of typer, which ends a command that Ctrl-C stopped without a word
+        if ended.code == stopping.INTERRUPTED and not isinstance(ended, stopping.StateSavedExit):
+            sys.stderr.write(stopping.WORDS)
+        raise
     except Exception as wrong:
         message = told(wrong)
         if message is None:

@@ -4,6 +4,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
+"""Exit code of a command that was stopped by Ctrl-C or SIGTERM."""
+WORDS = (
+    "Stopped; nothing is half-written. Run the same command again: heatmaps, answers and "
+    "checkpoints that are there are not made twice (`geomag ask` goes on with --resume).\n"
+)
+"""What a command says that says nothing itself of what it has kept."""
+
+
+class StateSavedExit(SystemExit):
+    """End of a command that has said what it saved."""
+
 
 @contextmanager
 def stopping_quietly() -> Iterator[None]:
@@ -14,4 +26,4 @@ def stopping_quietly() -> Iterator[None]:
         yield
     except Stopped as stopped:
         sys.stderr.write(f"{stopped}\n")
-        raise SystemExit(130) from None
+        raise StateSavedExit(INTERRUPTED) from None

@@ -50,8 +50,9 @@ def make_crops(
                 for image, record in zip(read_each_once(data / benchmark, part), part, strict=True)
             ]
             maps = probe_all(vlm, queries, profile, cache)
-            heat.update(zip([record.id for record in part], maps, strict=True))
-            progress.advance(len(part))
+            for record, of_record in zip(part, maps, strict=True):
+                heat[record.id] = of_record
+                progress.advance()
     with publish(out) as folder:
         write_heat(
             folder,
