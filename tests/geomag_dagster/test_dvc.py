@@ -8,6 +8,8 @@ import dagster as dg
 import pytest
 import yaml
 
+from geomag.progress import Progress
+from geomag_dagster import dvc
 from geomag_dagster.dvc import stage_env
 from geomag_dagster.inputs import differing, snapshot
 from tests.geomag_dagster.test_supervise import wait_for
@@ -30,6 +32,17 @@ def test_a_stage_runs_once_and_its_version_is_what_dvc_recorded(tmp_path):
     locked = yaml.safe_load((tmp_path / "dvc.lock").read_text())["stages"]["work"]["outs"]
     assert first.versions == {"out": locked[0]["md5"]} == second.versions
     assert (first.ran, second.ran) == (True, False)
+
+
+def test_a_stage_tells_how_far_it_is_while_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(dvc, "TELL_EVERY_S", 0.1)
+    line = Progress("train", 620, 1600, "9 s", "loss 1.2").line
+    cmd = "cat said && sleep 1 && echo done > out"
+    stage, runner = one_stage(tmp_path, cmd=cmd, outs=["out"])
+    (tmp_path / "said").write_text(line + "\n")
+    told: list[str] = []
+    runner.run(stage, tell=told.append)
+    assert told == [line]
 
 
 def test_another_profile_than_the_line_s_is_refused_though_the_stage_is_up_to_date(
