@@ -115,10 +115,13 @@ def docstrings() -> Iterator[tuple[str, str]]:
 
 
 def helps() -> Iterator[tuple[str, str]]:
-    """Place and text of what the command line says of an argument or an option."""
-    for path in sorted((ROOT / "geomag" / "cli").glob("*.py")):
-        for node in ast.walk(modules()[path]):
-            if isinstance(node, ast.keyword) and node.arg == "help" and (text := _text(node)):
+    """Place and text of what is said of an argument, an option or a setting."""
+    for path, tree in modules().items():
+        if path.relative_to(ROOT).parts[1] not in ("cli", "config"):
+            continue
+        said = [node for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+        for node in said:
+            if node.arg in ("help", "description") and (text := _text(node)):
                 yield f"{path.relative_to(ROOT)}:{node.value.lineno}", text
 
 

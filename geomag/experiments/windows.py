@@ -147,7 +147,7 @@ def ask(
     model_inputs: Sequence[ModelInput],
     profile: Profile,
 ) -> list[ModelAnswer]:
-    """The model's answers about these looks, in order."""
+    """Answers of the model about these inputs, in order."""
     queries = [
         Query(model_input, w.prompt, *w.image.shape[:2])
         for model_input, w in zip(model_inputs, wanted, strict=True)

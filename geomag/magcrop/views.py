@@ -53,6 +53,9 @@ def plan_views(
 ) -> list[ImageView]:
     """Views of an image within a budget of visual tokens, coarse to fine.
 
+    A view is a square of whole patches within its share of the budget (`WEIGHTS`); the last, which
+    is the finest, may take all that the others leave.
+
     Args:
         boxes: C_1, or C_1 and C_2; empty for the whole image alone.
         budget: Most visual tokens in total.

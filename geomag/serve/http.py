@@ -96,6 +96,7 @@ class Service:
         return JSONResponse({**said, "problem": self._champion.problem})
 
     async def _answer(self, request: Request) -> Response:
+        """Take the picture in, wait for the turn, answer; give place and turn back at the end."""
         prompt, params = _asked(request)
         self._refuse_busy()  # before the picture is sent, and again when it is here
         content = bytearray()
