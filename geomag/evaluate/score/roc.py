@@ -25,10 +25,7 @@ def precompute(parts: Sequence[Joined], context: ScoringContext) -> None:
 
 
 def evaluate(joined: Joined, context: ScoringContext, *, extras: bool = True) -> Evaluation:
-    """Evaluate class names: similarity of texts (SS), overlap of words (SIoU), and equality.
-
-    An empty answer counts 0 in all of them, though its vector is not orthogonal.
-    """
+    """Evaluate class names by SS, SIoU and equality; an empty one is 0, whatever its vector."""
     given = [clean_label(text) for text in joined.texts]
     labels = [clean_truth(record.answers[0]) for record in joined.records]
     vectors = context.vectors(sorted({*given, *labels}), SS_ENCODER)
