@@ -44,13 +44,13 @@ def test_every_number_has_a_range_and_keeps_to_it(section, name):
 
 
 def test_every_fault_of_a_profile_is_told_at_once():
-    tree = {"trian": {}, "train": {"steps": 0, "lr": "high", "stepz": 1}, "vlm": {"image_px": 15}}
+    tree = {"trian": {}, "train": {"steps": 0, "lr": "high", "stepz": 1}, "vlm": {"image_px": 13}}
     with pytest.raises(ConfigError) as told:
         parse_profile(tree, place="mine.yaml")
     assert str(told.value).splitlines() == [
         "mine.yaml: 6 settings are wrong",
         "  mine.yaml, name: missing",
-        "  mine.yaml, vlm: vlm.image_px 15 is not a multiple of vlm.patch_px 14",
+        "  mine.yaml, vlm: vlm.image_px 13 is less than a patch, vlm.patch_px 14",
         "  mine.yaml, train: train.steps must be > 0, got 0",
         "  mine.yaml, train, lr: 'high' of type str. Wanted: a value of type float",
         "  mine.yaml, train, key 'stepz': unknown setting. Wanted: did you mean 'steps'?",

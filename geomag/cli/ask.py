@@ -52,7 +52,7 @@ def ask(
     ] = False,
     overwrite: Overwrite = False,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
 ) -> None:
     """Ask about an image; masks come back on its own grid, with CRS, as raster and polygons."""

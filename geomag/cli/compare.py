@@ -20,7 +20,7 @@ def compare(
     split: Annotated[str | None, typer.Option(help="Default: test.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the comparison here.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

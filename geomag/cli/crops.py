@@ -8,7 +8,7 @@ import typer
 def crops(
     benchmark: Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")],
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
 ) -> None:
     """Probe where the VLM looks for each record's prompt, and store the heatmaps."""

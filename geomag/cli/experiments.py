@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from geomag.data.records import Record
     from geomag.model.geomag import GeoMag
 
-ProfileName = Annotated[str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")]
+ProfileName = Annotated[
+    str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
+]
 Cropped = Annotated[str, typer.Argument(help="A benchmark of region or pixel level.")]
 ChosenSplit = Annotated[str, typer.Option(help="val, to choose by; test, to report.")]
 Most = Annotated[int, typer.Option(help="Most records, the first ones.")]

@@ -15,7 +15,7 @@ def magcrop(
     bands: Annotated[str, typer.Option(help="Red, green, blue (or one grey), from 1.")] = "",
     overwrite: Overwrite = False,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
 ) -> None:
     """Draw what the window is chosen by, the window, and the views that the model reads."""

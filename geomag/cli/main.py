@@ -19,9 +19,11 @@ from geomag.cli import (
     data,
     doctor,
     experiments,
+    fetch,
     magcrop,
     predict,
     promote,
+    rehearse,
     report,
     reproduce,
     runs,
@@ -66,6 +68,7 @@ app.command("score", rich_help_panel=_SCORE)(score.score)
 app.command("compare", rich_help_panel=_SCORE)(compare.compare)
 app.command("convert", rich_help_panel=_SCORE)(convert.convert)
 app.command("doctor", rich_help_panel=_LINE)(doctor.doctor)
+app.command("fetch", rich_help_panel=_LINE)(fetch.fetch)
 app.add_typer(data.app, name="data", rich_help_panel=_LINE)
 app.command("crops", rich_help_panel=_LINE)(crops.crops)
 app.add_typer(train.app, name="train", rich_help_panel=_LINE)
@@ -77,6 +80,7 @@ app.command("trace", rich_help_panel=_RECORD)(trace.trace)
 app.command("verify", rich_help_panel=_RECORD)(verify.verify)
 app.command("compare-line", rich_help_panel=_RECORD)(compare_line.compare_line)
 app.command("reproduce", rich_help_panel=_RECORD)(reproduce.reproduce)
+app.command("rehearse", rich_help_panel=_MEASURE)(rehearse.rehearse)
 app.add_typer(bench.app, name="bench", rich_help_panel=_MEASURE)
 app.add_typer(experiments.app, name="experiment", rich_help_panel=_MEASURE)
 

@@ -39,7 +39,7 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON Lines to write.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

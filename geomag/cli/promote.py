@@ -22,7 +22,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and change nothing.")] = False,
     json: Outcome = None,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
 ) -> None:
     """Compare what is under artifacts/ with the champion, and record the outcome and why."""

@@ -13,7 +13,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Default artifacts/report.")] = None,
     pictures: Annotated[bool, typer.Option(help="Draw the contact pictures too.")] = True,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -31,7 +31,7 @@ def score(
         Path | None, typer.Option(help="Folder for one row per record and arm.")
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")
+        str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a file that lacks many predictions.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Train the parts of the model, a stage at a time.", no_args_is_help=True)
 
-Profile = Annotated[str | None, typer.Option(help="sample, laptop, paper, or a YAML file.")]
+Profile = Annotated[str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")]
 
 
 @app.command()

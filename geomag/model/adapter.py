@@ -4,11 +4,13 @@ See protocols/model#tokens.
 """
 
 from pathlib import Path
+from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from torch import Tensor
 
 from geomag.config.schema import AdapterConfig
+from geomag.errors import WeightsError
 from geomag.model.tokenizer import add_new_tokens
 from geomag.model.vlm import Vlm
 
@@ -64,8 +66,35 @@ def save_adapter(vlm: Vlm, folder: Path) -> None:
 
 
 def load_adapter(vlm: Vlm, folder: Path, config: AdapterConfig) -> None:
-    """Put a saved adapter on the VLM, for inference."""
-    new_token_ids(vlm, config)
+    """Put a saved adapter on the VLM, for inference.
+
+    Raises:
+        WeightsError: If its rows are those of other tokens than the tokenizer's.
+    """
+    ids = new_token_ids(vlm, config)
+    check_token_rows(PeftConfig.from_pretrained(str(folder)), ids, folder)
     vlm.requires_grad_(False)
     vlm.peft = PeftModel.from_pretrained(vlm.llava, str(folder), is_trainable=False)
     vlm.eval()
+
+
+def check_token_rows(saved: Any, ids: list[int], folder: Path) -> None:
+    """Hold the rows that an adapter has trained against the new tokens' ids.
+
+    Args:
+        saved: Its configuration.
+        ids: Of the tokenizer that will read and write the tokens.
+        folder: Where it lies.
+
+    Raises:
+        WeightsError: If they differ: another tokenizer, or another number of [SEG] tokens.
+    """
+    rows = getattr(saved, "trainable_token_indices", None) or {}
+    for table, trained in sorted(rows.items()):
+        if sorted(trained) != sorted(ids):
+            raise WeightsError(
+                f"{folder / 'adapter_config.json'}, trainable_token_indices.{table}",
+                f"rows {sorted(trained)}",
+                f"{sorted(ids)}, the [SEG] tokens, <p> and </p> of the base model's tokenizer",
+                "take the tokenizer that it was trained with, or set adapter.n_seg to its own",
+            )

@@ -15,8 +15,9 @@ from geomag.manifest import publish, read_manifest, write_manifest
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
 from geomag.model.geomag import GeoMag
 from geomag.model.sam2_parts import Sam2Parts
+from geomag.model.state import load_strictly
 from geomag.model.vlm import Vlm
-from geomag.model.weights import load_base, load_strictly
+from geomag.model.weights import load_base
 
 Network = TypeVar("Network", bound=GeoMag)
 

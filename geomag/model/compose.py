@@ -26,9 +26,9 @@ from geomag.errors import WeightsError
 from geomag.io import file_digest, read_json
 from geomag.manifest import resolve_path
 from geomag.model.efficientnet import EfficientNetLiteConfig, EfficientNetLiteModel
+from geomag.model.state import load_strictly
 from geomag.model.tokenizer import SPARE_ROWS, load_tokenizer
 from geomag.model.vlm import Vlm
-from geomag.model.weights import load_strictly
 
 LANGUAGE_TYPES = ("llama", "mistral", "qwen2")
 """Decoders whose attention the Eq 4 probe can take apart (`geomag.magcrop.heatmap`)."""

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from geomag.data.prompts import IMAGE_TOKEN, frame
+from geomag.data.prompts import IMAGE_TOKEN
 from geomag.model.decoding import Generated, greedy
 from geomag.model.decoding_steps import KeptSteps
 from geomag.model.merged import MergedAdapter
 from geomag.model.packed import IGNORE, Packed
+from geomag.model.tokenizer import prompt_ids
 
 
 class Vlm(nn.Module):
@@ -98,12 +99,8 @@ class Vlm(nn.Module):
             self.language_model.activation_checkpointing_disable()
 
     def prompt_ids(self, prompt: str) -> list[int]:
-        """Token ids of an unframed prompt as the checkpoint learned to read one.
-
-        In LLaVA's frame, where ``<image>`` is one placeholder id, and begun with the tokenizer's
-        own special tokens: ``<s>`` for a Llama, nothing for the tiny models.
-        """
-        return list(self.tokenizer.encode(frame(prompt), add_special_tokens=True))
+        """Token ids of an unframed prompt as the checkpoint learned to read one (`prompt_ids`)."""
+        return prompt_ids(self.tokenizer, prompt)
 
     def ids(self, text: str) -> list[int]:
         """Token ids of an answer, or any text that begins no sequence."""

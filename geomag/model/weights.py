@@ -11,46 +11,23 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
 
 from geomag.config.schema import Profile
+from geomag.data.prompts import IMAGE_TOKEN
 from geomag.errors import WeightsError
-from geomag.io import file_digest, read_json, visible, write_json
+from geomag.io import read_json, write_json
 from geomag.manifest import publish, read_manifest, resolve_path, write_manifest
 from geomag.model import towers as _registers_efficientnet  # noqa: F401
-from geomag.model.sam2_parts import (
-    HIERA_LARGE,
-    Sam2Parts,
-    Sam2Size,
-    sample_size,
-    start_local,
-)
+from geomag.model.pins import check_pins, part_digests
+from geomag.model.sam2_checkpoint import load_sam2, sam2_size
+from geomag.model.sam2_parts import Sam2Parts, sample_size, start_local
+from geomag.model.state import load_strictly
 from geomag.model.tokenizer import load_tokenizer
+from geomag.model.vision import CLIP
 from geomag.model.vlm import Vlm
-from geomag.model.weight_files import check_weight_file
 
-SAM2_PREFIXES = ("image_encoder.", "sam_prompt_encoder.", "sam_mask_decoder.", "no_mem_embed")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def load_strictly(module: nn.Module, state: dict[str, Tensor], *, place: str) -> None:
-    """Load every tensor or none.
-
-    Raises:
-        WeightsError: Naming the first five missing and unexpected keys, or a wrong shape.
-    """
-    own = module.state_dict()
-    missing = sorted(set(own) - set(state))[:5]
-    unexpected = sorted(set(state) - set(own))[:5]
-    if missing or unexpected:
-        raise WeightsError(place, f"missing {missing}, unexpected {unexpected}", "exactly our keys")
-    for name, tensor in state.items():
-        if tensor.shape != own[name].shape:
-            raise WeightsError(
-                f"{place}, {name}", f"shape {tuple(tensor.shape)}", f"{tuple(own[name].shape)}"
-            )
-    module.load_state_dict(state)
 
 
 def save_base(folder: Path, vlm: Vlm, sam: Sam2Parts) -> str:
@@ -78,62 +55,12 @@ def save_composed(folder: Path, vlm: Vlm, profile: Profile) -> str:
         vlm.tokenizer.save_pretrained(out / "vlm")
         encoder = profile.encoder.path
         parts = {
-            "encoder": {"path": encoder, "sha256": _weight_digests(resolve_path(encoder))},
+            "encoder": {"path": encoder, "sha256": part_digests(resolve_path(encoder))},
             "language": {"path": profile.vlm.language, "sha256": profile.vlm.language_sha256},
             "vision": {"path": profile.vlm.vision, "sha256": profile.vlm.vision_sha256},
         }
         write_json(out / "manifest.json", parts)
         return write_manifest(out, kind="composed")
-
-
-def pin_base(folder: Path, profile: Profile) -> str:
-    """Write a manifest of the pretrained weights that the profile names, and their digests.
-
-    Raises:
-        WeightsError: If they are not there, or see images of another size than the profile says.
-    """
-    _check_sizes(profile)
-    with publish(folder) as out:
-        parts: dict[str, Any] = {}
-        for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
-            parts[name] = {"path": path, "sha256": _weight_digests(resolve_path(path))}
-        write_json(out / "manifest.json", parts)
-        return write_manifest(out, kind="pinned")
-
-
-def _check_sizes(profile: Profile) -> None:
-    """Hold the VLM's input side against the profile's, by which views are planned."""
-    config = resolve_path(profile.vlm.path) / "config.json"
-    vision = read_json(config).get("vision_config", {}) if config.is_file() else {}
-    sides = [("image_size", "vlm.image_px", profile.vlm.image_px)]
-    sides.append(("patch_size", "vlm.patch_px", profile.vlm.patch_px))
-    for key, setting, wanted in sides:
-        if vision.get(key, wanted) != wanted:
-            raise WeightsError(
-                f"{config}, vision_config.{key}",
-                str(vision[key]),
-                f"{setting} {wanted}",
-                f"set {setting} to {vision[key]}",
-            )
-
-
-def check_pins(folder: Path, profile: Profile) -> None:
-    """Hold the pretrained weights that are read in place against the base folder's manifest.
-
-    Raises:
-        WeightsError: Naming the file that was changed, added or lost since.
-    """
-    manifest = read_json(folder / "manifest.json")
-    for name, path in (("vlm", profile.vlm.path), ("encoder", profile.encoder.path)):
-        if name not in manifest:  # a composed VLM lies in the folder itself
-            continue
-        pinned, found = manifest[name]["sha256"], _weight_digests(resolve_path(path))
-        for file in sorted({*pinned, *found}):
-            if pinned.get(file) != found.get(file):
-                was, now = (str(d.get(file, "absent"))[:16] for d in (pinned, found))
-                raise WeightsError(
-                    str(Path(path) / file), f"sha256 {now}", f"{was}, as pinned", "fetch it again"
-                )
 
 
 def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
@@ -146,7 +73,7 @@ def load_base(folder: Path, profile: Profile) -> tuple[Vlm, Sam2Parts]:
         sam = load_sam2(resolve_path(profile.encoder.path))
     else:
         vlm = load_vlm(folder / "vlm", dtype=profile.vlm.dtype)
-        size = _size_from(read_json(folder / "encoder" / "config.json"))
+        size = sam2_size(read_json(folder / "encoder" / "config.json"))
         sam = Sam2Parts(size)
         load_strictly(
             sam, load_file(folder / "encoder" / "sam2.safetensors"), place="sam2.safetensors"
@@ -165,9 +92,14 @@ def device_of(profile: Profile) -> torch.device:
 
 
 def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
-    """A LLaVA-1.5 checkpoint in Hugging Face layout, from disk only, safetensors only."""
+    """A LLaVA checkpoint in Hugging Face layout, from disk only, safetensors only.
+
+    Raises:
+        WeightsError: If it is not whole, or of a kind that we do not read.
+    """
     if not (folder / "config.json").is_file():
         raise WeightsError(str(folder), "no config.json", "a LLaVA folder in Hugging Face layout")
+    _refuse_other_kinds(folder)
     index = folder / "model.safetensors.index.json"
     for shard in sorted({*read_json(index)["weight_map"].values()} if index.is_file() else ()):
         if not (folder / shard).is_file():
@@ -184,28 +116,81 @@ def load_vlm(folder: Path, *, dtype: str = "float32") -> Vlm:
             raise WeightsError(
                 str(folder), f"{kind.replace('_', ' ')}: {names}", "a whole checkpoint"
             )
-    return Vlm(llava, load_tokenizer(folder))
+    _take_pixel_rule(llava.config.vision_config, folder)
+    tokenizer = load_tokenizer(folder)
+    _check_image_token(llava.config, tokenizer, folder)
+    return Vlm(llava, tokenizer)
 
 
-def load_sam2(path: Path) -> Sam2Parts:
-    """SAM2 from its own ``.pt`` (image side only) or from a safetensors file or folder of ours."""
-    if path.is_dir():
-        found = _weight_files(path)
-        if not found:
-            raise WeightsError(str(path), "no .pt or .safetensors file", "a SAM2 checkpoint")
-        config = path / "config.json"
-        size = _size_from(read_json(config)) if config.is_file() else HIERA_LARGE
-        path = found[0]
-    else:
-        size = HIERA_LARGE
-    if path.suffix == ".pt":
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
-    else:
-        state = load_file(path)
-    wanted = {k: v for k, v in state.items() if k.startswith(SAM2_PREFIXES)}
-    parts = Sam2Parts(size)
-    load_strictly(parts, wanted, place=str(path))
-    return parts
+_OTHER_KINDS = {
+    "llava_next": (
+        "LLaVA-1.6 reads an image as up to five tiles with a newline after each row; Eq 4's "
+        "map and our views know one grid an image"
+    ),
+    "llava_next_video": "it reads several frames, as LLaVA-1.6 does",
+    "llava_onevision": "LLaVA-OneVision reads an image as tiles, as LLaVA-1.6 does",
+    "llava_llama": "this is the layout of LLaVA's own repository",
+    "llava_qwen": "this is the layout of LLaVA's own repository",
+}
+"""Checkpoints that are taken for LLaVA-1.5's, and why they are not read."""
+
+
+def _refuse_other_kinds(folder: Path) -> None:
+    """Refuse a checkpoint by its ``model_type``, before anything large is built.
+
+    Raises:
+        WeightsError: Saying which kind it is, and why it is not read.
+    """
+    kind = str(read_json(folder / "config.json").get("model_type"))
+    if kind == "llava":
+        return
+    reason = _OTHER_KINDS.get(kind, "its classes are not those of LLaVA-1.5")
+    raise WeightsError(
+        f"{folder / 'config.json'}, model_type",
+        f"{kind!r}: {reason}",
+        "'llava', as llava-hf/llava-1.5-7b-hf or llava-hf/llava-interleave-qwen-0.5b-hf",
+        "take one of llava-hf's conversions of LLaVA-1.5 or llava-interleave",
+    )
+
+
+def _take_pixel_rule(vision: Any, folder: Path) -> None:
+    """Note in the tower's configuration which mean and deviation its pixels are normalised by.
+
+    CLIP's are CLIP's own; other towers come with a processor that says theirs.
+
+    Raises:
+        WeightsError: If a tower that is not CLIP's says nothing.
+    """
+    if vision.model_type == CLIP or hasattr(vision, "image_mean"):
+        return
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        tree = read_json(folder / name) if (folder / name).is_file() else {}
+        said = tree.get("image_processor", tree)
+        if "image_mean" in said and "image_std" in said:
+            vision.image_mean, vision.image_std = said["image_mean"], said["image_std"]
+            return
+    raise WeightsError(
+        str(folder / "preprocessor_config.json"),
+        f"no image_mean and image_std for a {vision.model_type}",
+        "the mean and deviation that the tower was trained with",
+        "take the checkpoint's own processor files with it",
+    )
+
+
+def _check_image_token(config: Any, tokenizer: Any, folder: Path) -> None:
+    """Hold the tokenizer's ``<image>`` against the id that the checkpoint was trained with.
+
+    Raises:
+        WeightsError: If they differ: pictures would stand where a word is read.
+    """
+    found = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+    if found != config.image_token_index:
+        raise WeightsError(
+            f"{folder}, {IMAGE_TOKEN} of the tokenizer",
+            f"id {found}",
+            f"{config.image_token_index}, image_token_index of config.json",
+            "take tokenizer and configuration from one revision",
+        )
 
 
 def sample_encoder(profile: Profile) -> Sam2Parts:
@@ -222,25 +207,3 @@ def sample_encoder(profile: Profile) -> Sam2Parts:
         )
     start_local(parts)
     return parts
-
-
-def _size_from(tree: dict[str, Any]) -> Sam2Size:
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
-    return Sam2Size(**values)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    return sorted([*visible(folder, "*.safetensors"), *visible(folder, "*.pt")])
-
-
-def _weight_digests(path: Path) -> dict[str, str]:
-    files = (
-        [path]
-        if path.is_file()
-        else sorted([*visible(path, "*.safetensors"), *visible(path, "*.pt")])
-    )
-    if not files:
-        raise WeightsError(str(path), "no weights there", remedy="see docs/setup.md, real weights")
-    for file in files:
-        check_weight_file(file)
-    return {file.name: file_digest(file) for file in files}

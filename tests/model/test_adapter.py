@@ -9,7 +9,8 @@ from geomag.bench.full_size import llava_7b
 from geomag.config.schema import AdapterConfig
 from geomag.errors import WeightsError
 from geomag.model.adapter import adapter_parameters, attach_adapter, load_adapter, save_adapter
-from tests.model.tiny import tiny_vlm
+from geomag.model.tokenizer import add_new_tokens, train_tokenizer
+from tests.model.tiny import TEXTS, tiny_vlm
 
 PROMPT = "USER: <image>\nMark the red ship. ASSISTANT:"
 
@@ -76,10 +77,10 @@ def test_what_is_written_does_not_say_where_the_project_lies(tmp_path):
 
 def test_a_table_without_spare_rows_is_refused():
     vlm = tiny_vlm()
+    vlm.tokenizer = train_tokenizer(TEXTS, vocab_size=400)
     vlm.llava.resize_token_embeddings(len(vlm.tokenizer))
-    vlm.tokenizer.add_tokens(["one more word"])
     with pytest.raises(WeightsError, match="new tokens need id"):
-        attach_adapter(vlm, AdapterConfig(n_seg=7))
+        attach_adapter(vlm, AdapterConfig(n_seg=3))
 
 
 def test_at_7b_the_adapter_has_4194304_parameters():
@@ -92,3 +93,22 @@ def test_at_7b_the_adapter_has_4194304_parameters():
     rows = sum(p.numel() for n, p in adapter_parameters(small).items() if "lora" not in n)
     assert lora == 4_194_304
     assert rows == 5 * 2 * 4096
+
+
+def test_an_adapter_of_another_tokenizer_s_rows_is_refused(tmp_path):
+    vlm = tiny_vlm()
+    attach_adapter(vlm, AdapterConfig())
+    save_adapter(vlm, tmp_path)
+    other = tiny_vlm(n_seg=1)  # gives [SEG0], <p> and </p> the ids of three [SEG]
+    with pytest.raises(WeightsError, match=r"trainable_token_indices\.embed_tokens: rows .*n_seg"):
+        load_adapter(other, tmp_path, AdapterConfig(n_seg=1))
+
+
+def test_a_checkpoint_that_has_one_of_the_new_tokens_already_is_refused():
+    tokenizer = train_tokenizer(TEXTS, vocab_size=400)
+    tokenizer.add_tokens(["<p>"])
+    with pytest.raises(WeightsError, match=r"<p>: a token of the checkpoint already, id \d+"):
+        add_new_tokens(tokenizer, n_seg=3, rows=2_000)
+    ours = train_tokenizer(TEXTS, vocab_size=400)
+    ids = add_new_tokens(ours, n_seg=3, rows=2_000)
+    assert add_new_tokens(ours, n_seg=3, rows=2_000) == ids

@@ -13,11 +13,13 @@ from transformers import (
 
 from geomag.config import load_profile, override
 from geomag.errors import WeightsError
-from geomag.io import write_json
+from geomag.io import read_json, write_json
 from geomag.manifest import read_manifest
 from geomag.model.adapter import attach_adapter, load_adapter, save_adapter
+from geomag.model.pins import pin_base
+from geomag.model.sam2_checkpoint import load_sam2
 from geomag.model.sam2_parts import Sam2Parts, sample_size
-from geomag.model.weights import load_base, load_sam2, load_vlm, pin_base, save_base
+from geomag.model.weights import load_base, load_vlm, save_base
 from tests.model.tiny import tiny_vlm, tiny_vlm_config
 
 
@@ -191,6 +193,7 @@ def pinned(tmp_path, sam):
         device="cpu",
         vlm={"path": str(tmp_path / "llava"), "dtype": "float32", **sides},
         encoder={"path": str(encoder)},
+        text_encoder={"path": load_profile("sample").text_encoder.path},
     )
     pin_base(tmp_path / "base", profile)
     return profile
@@ -220,3 +223,34 @@ def test_a_file_that_the_manifest_does_not_know_is_refused(tmp_path, sam):
     save_file({"x": torch.zeros(1)}, tmp_path / "llava" / "model-99.safetensors")
     with pytest.raises(WeightsError, match=r"model-99\.safetensors.*absent, as pinned"):
         load_base(tmp_path / "base", profile)
+
+
+def test_a_changed_tokenizer_processor_or_text_encoder_is_refused_by_name(tmp_path, sam):
+    profile = pinned(tmp_path, sam)
+    manifest = read_json(tmp_path / "base" / "manifest.json")
+    assert {"config.json", "tokenizer.json"} <= manifest["vlm"]["sha256"].keys()
+    assert "vocab.txt" in manifest["text_encoder"]["sha256"]
+    path = tmp_path / "llava" / "tokenizer_config.json"
+    before = path.read_text()
+    path.write_text(before.replace("<pad>", "<paid>"))
+    with pytest.raises(WeightsError, match=r"tokenizer_config\.json: sha256 .*as pinned"):
+        load_base(tmp_path / "base", profile)
+    path.write_text(before)
+    load_base(tmp_path / "base", profile)
+    (tmp_path / "llava" / "added_tokens.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"added_tokens\.json.*absent, as pinned"):
+        load_base(tmp_path / "base", profile)
+
+
+def test_a_manifest_of_weights_alone_is_held_against_weights_alone(tmp_path, sam):
+    profile = pinned(tmp_path, sam)
+    path = tmp_path / "base" / "manifest.json"
+    parts = read_json(path)
+    for part in parts.values():
+        part["sha256"] = {
+            name: digest
+            for name, digest in part["sha256"].items()
+            if name.endswith((".safetensors", ".pt"))
+        }
+    write_json(path, parts)
+    load_base(tmp_path / "base", profile)

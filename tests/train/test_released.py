@@ -8,7 +8,8 @@ import torch
 
 from geomag.config import load_profile
 from geomag.manifest import RELEASED, resolve_path
-from geomag.model.weights import load_base, pin_base
+from geomag.model.pins import pin_base
+from geomag.model.weights import load_base
 from geomag.sample.pretrain.sam import PointSegmentation
 from geomag.sample.pretrain.scenes import draw_base_scene
 from geomag.sample.pretrain.vlm import Lessons

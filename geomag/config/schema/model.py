@@ -35,7 +35,8 @@ class VlmConfig(Settings):
     )
     patch_px: PositiveInt = Field(
         default=14,
-        description="Side of a patch of the vision tower, in pixels; a divisor of ``image_px``.",
+        description="Side of a patch of the vision tower, in pixels; an image is read at as many "
+        "whole ones as ``image_px`` has.",
     )
     vision_width: PositiveInt = Field(default=96, description="Channels of a trained vision tower.")
     vision_layers: PositiveInt = Field(default=4, description="Layers of a trained vision tower.")
@@ -63,9 +64,9 @@ class VlmConfig(Settings):
     def _consistent(self) -> Self:
         if bool(self.language) != bool(self.vision) or (self.path and self.language):
             raise ValueError("vlm wants path alone, language and vision together, or none of them")
-        if self.image_px % self.patch_px:
+        if self.image_px < self.patch_px:
             raise ValueError(
-                f"vlm.image_px {self.image_px} is not a multiple of vlm.patch_px {self.patch_px}"
+                f"vlm.image_px {self.image_px} is less than a patch, vlm.patch_px {self.patch_px}"
             )
         return self
 

@@ -31,6 +31,11 @@ class Benchmark:
     """Place in lists and tables, from the pixel level to the image level."""
     licence: str = ""
     """Terms of annotations and pictures, as published."""
+    published: str = ""
+    """Page that its files are published on."""
+    hub: str = ""
+    """Data set of the Hugging Face hub that holds its files, ``owner/name@revision``; empty if it
+    is published elsewhere alone."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Published records per split; ``train+val`` is one split that the reader divides."""
     masks: Mapping[str, int] = field(default_factory=dict)

@@ -21,11 +21,12 @@ from geomag.config import profile_digest
 from geomag.config.schema import Profile
 from geomag.errors import ConfigError, ResumeError
 from geomag.io import read_jsonl
+from geomag.model.pins import pin_base
 from geomag.model.sam2_parts import Sam2Parts, normalise, settle_neck
 from geomag.model.tokenizer import load_tokenizer, train_tokenizer
 from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
-from geomag.model.weights import pin_base, sample_encoder, save_base
+from geomag.model.weights import sample_encoder, save_base
 from geomag.progress import Lines, show
 from geomag.sample.pretrain.dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.sample.pretrain.reading import Reading

@@ -53,6 +53,7 @@ SPEC = Benchmark(
     trains=False,
     position=90,
     licence="none stated: research use",
+    published="https://captain-whu.github.io/AID",
     counts={"test": 10_000},
     classes=tuple(AID_CLASSES.values()),
     class_counts={AID_CLASSES[folder]: count for folder, count in AID_COUNTS.items()},

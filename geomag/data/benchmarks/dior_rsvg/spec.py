@@ -15,6 +15,7 @@ SPEC = Benchmark(
     shares_pictures=True,
     position=40,
     licence="none stated: research use",
+    published="https://github.com/ZhanYang-nwpu/RSVG-pytorch",
     counts={"train": 26_991, "val": 3_829, "test": 7_500},
     classes=tuple(DIOR_CLASSES.values()),
     imagery="DIOR",

@@ -11,6 +11,7 @@ SPEC = Benchmark(
     image_px=800,
     position=30,
     licence="CC BY 4.0; iSAID and DOTA pictures: academic use",
+    published="https://huggingface.co/datasets/MBZUAI/GeoPixelD",
     counts={"train+val": 16_795, "test": 1_943},
     masks={"train+val": 53_816, "test": 5_427},
     imagery="DOTA",

@@ -13,6 +13,8 @@ SPEC = Benchmark(
     image_px=512,
     position=20,
     licence="CC BY 4.0",
+    published="https://huggingface.co/datasets/JessicaYuan/RefSegRS",
+    hub="JessicaYuan/RefSegRS@f6750efb75ec714748f8d97495bde2655f4a1366",
     counts={"train": 2_172, "val": 431, "test": 1_817},
     test_pictures={Split.TEST: 1_817},
 )

@@ -65,6 +65,7 @@ SPEC = Benchmark(
     trains=False,
     position=100,
     licence="mirrors state three: research use",
+    published="https://gcheng-nwpu.github.io",
     counts={"test": 31_500},
     classes=tuple(RESISC45_CLASSES.values()),
     class_counts=dict.fromkeys(RESISC45_CLASSES.values(), 700),

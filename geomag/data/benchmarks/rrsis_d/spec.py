@@ -23,6 +23,7 @@ SPEC = Benchmark(
     image_px=800,
     position=10,
     licence="DIOR: research use; the masks state none",
+    published="https://github.com/Lsan2401/RMSIN",
     counts={"train": 12_181, "val": 1_740, "test": 3_481},
     classes=tuple(DIOR_CLASSES.values()),
     imagery="DIOR",

@@ -13,6 +13,7 @@ SPEC = Benchmark(
     ablated=True,
     position=60,
     licence="CC BY 4.0",
+    published="https://zenodo.org/records/6344367",
     counts={"train": 625_340, "val": 102_843, "test": 222_684, "test_phili": 105_647},
     image_px=512,
     test_pictures={Split.TEST: 2_226, Split.TEST_PHILI: 1_056},

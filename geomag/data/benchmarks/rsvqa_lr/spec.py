@@ -12,6 +12,7 @@ SPEC = Benchmark(
     takes_own=True,
     position=50,
     licence="CC BY 4.0",
+    published="https://zenodo.org/records/6344334",
     counts={"train": 57_223, "val": 10_005, "test": 10_004},
     test_pictures={Split.TEST: 100},
 )

@@ -23,6 +23,7 @@ SPEC = Benchmark(
     granularity=Granularity.IMAGE,
     position=80,
     licence="none stated: research use",
+    published="https://github.com/201528014227051/RSICD_optimal",
     counts={"train": 497, "val": 58, "test": 58},
     image_px=500,
     test_pictures={Split.TEST: 58},

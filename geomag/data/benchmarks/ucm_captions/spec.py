@@ -35,6 +35,7 @@ SPEC = Benchmark(
     granularity=Granularity.IMAGE,
     position=70,
     licence="none stated: research use",
+    published="https://github.com/201528014227051/RSICD_optimal",
     counts={"train": 1_680, "val": 210, "test": 210},
     test_pictures={Split.TEST: 210},
 )
