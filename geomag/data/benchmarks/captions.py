@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.fields import field, file_stem
 from geomag.data.benchmarks.merge_tables import joined_rows, write_changed
+from geomag.data.benchmarks.rows import row_of
 from geomag.data.benchmarks.tree import ImageFolder, first_folder, locate_with
 from geomag.data.layouts.encode import write_compact_json
 from geomag.data.records import Record
@@ -16,6 +20,19 @@ from geomag.io import read_json
 
 N_SENTENCES = 5
 """References per image; repeated ones are kept, since BLEU and CIDEr change without."""
+
+
+class _Sentence(TypedDict):
+    """One caption of an image."""
+
+    raw: Annotated[str, Field(description="The sentence as somebody wrote it.")]
+
+
+class _Image(TypedDict):
+    """One entry of ``images``."""
+
+    split: Annotated[Literal["train", "val", "test"], Field(description="Split of the image.")]
+    sentences: Annotated[list[_Sentence], Field(description="Its captions: there are five.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +94,18 @@ class Captions:
     def _record(
         self, row: dict[str, Any], stem: str, kind: str, images: ImageFolder, place: str
     ) -> Record:
-        split = field(row, "split", str, place=place)
-        if split not in ("train", "val", "test"):
-            raise AnnotationError(f"{place}, split", repr(split), "train, val or test")
+        entry = row_of(_Image, row, place=place)
         image = images.path(stem, place=place)
         info = images.info(image)
         return Record(
             benchmark=self.benchmark,
             id=stem,
-            split=Split(split),
+            split=Split(entry["split"]),
             task=Task.CAPTION,
             image=image,
             width=info.width,
             height=info.height,
-            answers=_sentences(row, place),
+            answers=_raw(entry["sentences"], place),
             kind=kind,
             notes=(*info.notes, *([] if info.mode == "RGB" else [f"mode_{info.mode}"])),
         )
@@ -110,9 +125,8 @@ def _refuse_precomp(root: Path, wanted: str) -> None:
             )
 
 
-def _sentences(row: dict[str, Any], place: str) -> tuple[str, ...]:
-    rows = field(row, "sentences", list, place=place)
-    raw = tuple(field(s, "raw", str, place=f"{place}, sentences[{k}]") for k, s in enumerate(rows))
+def _raw(sentences: list[_Sentence], place: str) -> tuple[str, ...]:
+    raw = tuple(sentence["raw"] for sentence in sentences)
     if len(raw) != N_SENTENCES or not all(sentence.strip() for sentence in raw):
         raise AnnotationError(
             f"{place}, sentences",

@@ -5,15 +5,27 @@ It lifts what only the published set must keep, its counts and its class list, a
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, NotRequired
 
-from geomag.data.benchmarks.fields import field
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from geomag.data.benchmarks.rows import row_of
 from geomag.errors import AnnotationError
 from geomag.io import read_json
 
 OWN_MARKER = "OWN.json"
 """File in the root of own data: ``{"benchmark", "counts": {split: n}, "kinds": {class: n},
 "labels"}``."""
+
+
+class _Marker(TypedDict):
+    """The file."""
+
+    benchmark: Annotated[str, Field(description="Whose layout the data are in.")]
+    counts: Annotated[dict[str, int], Field(description="Records by split.")]
+    kinds: NotRequired[Annotated[dict[str, int], Field(description="Records by class.")]]
+    labels: NotRequired[Annotated[str, Field(description="``boxes``: masks are filled boxes.")]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +49,7 @@ def own_marker(root: Path, benchmark: str) -> OwnMarker | None:
     path = root / OWN_MARKER
     if not path.is_file():
         return None
-    row: Any = read_json(path)
-    if field(row, "benchmark", str, place=str(path)) != benchmark:
-        raise AnnotationError(str(path), f"own data for {row['benchmark']}", benchmark)
-    counts, kinds = field(row, "counts", dict, place=str(path)), row.get("kinds", {})
-    return OwnMarker(dict(counts), dict(kinds), row.get("labels") == "boxes")
+    marker = row_of(_Marker, read_json(path), place=str(path))
+    if marker["benchmark"] != benchmark:
+        raise AnnotationError(str(path), f"own data for {marker['benchmark']}", benchmark)
+    return OwnMarker(marker["counts"], marker.get("kinds", {}), marker.get("labels") == "boxes")

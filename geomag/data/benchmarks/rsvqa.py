@@ -3,21 +3,52 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from geomag.data.benchmarks import Split, Task
-from geomag.data.benchmarks.fields import by_id, field
+from geomag.data.benchmarks.fields import field
 from geomag.data.benchmarks.merge_tables import write_joined
+from geomag.data.benchmarks.rows import rows_of
 from geomag.data.benchmarks.tree import ImageFolder, first_folder, locate_with
 from geomag.data.records import Record
 from geomag.errors import AnnotationError, ImageError
 from geomag.io import read_json
 
-TYPES = ("presence", "comp", "count", "area", "rural_urban")
+QuestionType = Literal["presence", "comp", "count", "area", "rural_urban"]
 """Question types as the files spell them; area is HR only, rural_urban LR only."""
 
 _KINDS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 _FOLDERS = ("Images_LR", "Data", "Images", "images")
+
+
+class _Image(TypedDict):
+    """An active row of ``*_images.json``."""
+
+    id: Annotated[int, Field(description="Stem of the picture's file.")]
+
+
+class _Question(TypedDict):
+    """An active row of ``*_questions.json``."""
+
+    id: Annotated[int, Field(description="Id of the record.")]
+    img_id: Annotated[int, Field(description="Id of the image that it asks about.")]
+    type: Annotated[QuestionType, Field(description="What it asks for.")]
+    question: Annotated[str, Field(description="The question, raw.")]
+    answers_ids: Annotated[list[int], Field(description="Ids of its answers: there is one.")]
+
+
+class _Answer(TypedDict):
+    """An active row of ``*_answers.json``."""
+
+    id: Annotated[int, Field(description="What ``answers_ids`` of the question names.")]
+    question_id: Annotated[int, Field(description="Id of the question that it answers.")]
+    answer: Annotated[str, Field(description="``yes``, a number, or an area in m2; raw.")]
+
+
+R = TypeVar("R", _Image, _Question, _Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +87,12 @@ class Rsvqa:
         self, split: Split, paths: tuple[Path, ...], images: ImageFolder
     ) -> Iterator[Record]:
         images_path, questions_path, answers_path = paths
-        image_ids = _active(images_path, "images")
+        image_ids = _active(images_path, "image", _Image)
         images.require(str(image_id) for image_id in image_ids)
-        answers = {
-            key: _answer(row, f"{answers_path.name}, answer {key}")
-            for key, row in _active(answers_path, "answers").items()
-        }
-        for question_id, row in _active(questions_path, "questions").items():
+        answers = _active(answers_path, "answer", _Answer)
+        for question_id, question in _active(questions_path, "question", _Question).items():
             place = f"{questions_path.name}, question {question_id}"
-            image_id = field(row, "img_id", int, place=place)
+            image_id = question["img_id"]
             if image_id not in image_ids:
                 raise AnnotationError(
                     place, f"img_id {image_id}", f"an active image of {images_path.name}"
@@ -81,43 +109,50 @@ class Rsvqa:
                 image=image,
                 width=info.width,
                 height=info.height,
-                text=field(row, "question", str, place=place),
-                answers=(_answer_of(row, question_id, answers, place),),
-                kind=_type(row, place),
+                text=question["question"],
+                answers=(_answer_of(question, answers, place),),
+                kind=question["type"],
                 notes=info.notes,
             )
 
 
-def _active(path: Path, key: str) -> dict[int, dict[str, Any]]:
+def _active(path: Path, what: str, kind: type[R]) -> dict[int, R]:
     """Rows of a split by id, stubs left out before anything else is read of them."""
-    rows = field(read_json(path), key, list, place=path.name)
-    for position, row in enumerate(rows):
-        field(row, "active", bool, place=f"{path.name}, {key}[{position}]")
-    return by_id((row for row in rows if row["active"]), place=f"{path.name}, active {key}")
+    table = f"{what}s"
+    listed = field(read_json(path), table, list, place=path.name)
+    for position, row in enumerate(listed):
+        if not isinstance(row, dict) or not isinstance(row.get("active"), bool):
+            field(row, "active", bool, place=f"{path.name}, {table}[{position}]")
+    active = [row for row in listed if row["active"]]
+    rows = rows_of(
+        kind, active, place=lambda at: f"{path.name}, {what} {active[at].get('id', f'[{at}]')}"
+    )
+    by_id = {row["id"]: row for row in rows}
+    if len(by_id) != len(rows):
+        _refuse_double([row["id"] for row in rows], f"{path.name}, active {table}")
+    return by_id
 
 
-def _answer(row: dict[str, Any], place: str) -> tuple[int, str]:
-    """Question id and text of one answer."""
-    return field(row, "question_id", int, place=place), field(row, "answer", str, place=place)
+def _refuse_double(ids: list[int], place: str) -> None:
+    seen: dict[int, int] = {}
+    for at, one in enumerate(ids):
+        if one in seen:
+            raise AnnotationError(
+                place, f"id {one} stands at {seen[one]} and at {at}", "each id once"
+            )
+        seen[one] = at
 
 
-def _answer_of(
-    row: dict[str, Any], question_id: int, answers: dict[int, tuple[int, str]], place: str
-) -> str:
-    ids = field(row, "answers_ids", list, place=place)
+def _answer_of(question: _Question, answers: dict[int, _Answer], place: str) -> str:
+    ids = question["answers_ids"]
     if len(ids) != 1 or ids[0] not in answers:
         raise AnnotationError(f"{place}, answers_ids", f"{ids}", "exactly one active answer")
-    asked, text = answers[ids[0]]
-    if asked != question_id:
-        raise AnnotationError(place, f"answer {ids[0]} of question {asked}", "its own answer")
-    return text
-
-
-def _type(row: dict[str, Any], place: str) -> str:
-    name = field(row, "type", str, place=place)
-    if name not in TYPES:
-        raise AnnotationError(f"{place}, type", repr(name), f"one of {list(TYPES)}")
-    return name
+    answer = answers[ids[0]]
+    if answer["question_id"] != question["id"]:
+        raise AnnotationError(
+            place, f"answer {ids[0]} of question {answer['question_id']}", "its own answer"
+        )
+    return answer["answer"]
 
 
 def merge_rsvqa(reader: Rsvqa, base: Path, drop: Path, out: Path) -> tuple[str, ...]:

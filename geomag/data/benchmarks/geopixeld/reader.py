@@ -5,11 +5,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.fields import field, file_stem
 from geomag.data.benchmarks.masks import fill_polygons, polygon_points, rle_of
+from geomag.data.benchmarks.rows import row_of
 from geomag.data.benchmarks.tree import ImageFolder, locate_with
 from geomag.data.grounded import parse_grounding
 from geomag.data.images import ImageInfo
@@ -23,6 +27,13 @@ VAL_SHARE = 0.1
 """Part of the training sources held out for model selection; the set has no val split."""
 
 _TREE = "GeoPixelD/{train,test}/<patch>.json with <patch>.png beside each"
+
+
+class _Patch(TypedDict):
+    """The file of a patch, but for its masks, which stand under one of three keys."""
+
+    img: Annotated[str, Field(description="Name of the patch's picture.")]
+    gcg_description: Annotated[str, Field(description="Text with ``<p>`` phrases and [SEG].")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,8 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _image_stem(path: Path) -> str:
     place = f"{path.parent.name}/{path.name}"
-    return file_stem(field(_load(path), "img", str, place=place), place=f"{place}, img")
+    patch = row_of(_Patch, _load(path), place=place)
+    return file_stem(patch["img"], place=f"{place}, img")
 
 
 def _record(path: Path, stem: str, split: Split, images: ImageFolder) -> Record:
@@ -91,7 +103,7 @@ def _record(path: Path, stem: str, split: Split, images: ImageFolder) -> Record:
     row = _load(path)
     image = images.path(stem, place=place)
     info = images.info(image)
-    text = field(row, "gcg_description", str, place=place)
+    text = row_of(_Patch, row, place=place)["gcg_description"]
     grounding = parse_grounding(text)
     masks, notes = _masks(row, info, place)
     if len(masks) != len(grounding.phrases):

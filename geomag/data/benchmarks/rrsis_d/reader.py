@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from geomag.data.benchmarks import Split, Task
 from geomag.data.benchmarks.dior import dior_display
 from geomag.data.benchmarks.fields import box_of, by_id, field, file_stem
 from geomag.data.benchmarks.masks import coco_polygon_rle, resized_nearest, rle_of
 from geomag.data.benchmarks.own_marker import OwnMarker, own_marker
+from geomag.data.benchmarks.rows import row_of
 from geomag.data.benchmarks.tree import ImageFolder, locate_near, locate_with
 from geomag.data.images import ImageInfo
 from geomag.data.records import Record
@@ -19,6 +23,37 @@ from geomag.geometry import Rle, mask_area, union_of
 from geomag.io import read_json
 
 _TREE = "rrsisd/refs(unc).p, rrsisd/instances.json, images/rrsisd/JPEGImages/NNNNN.jpg"
+
+
+class _Sentence(TypedDict):
+    """One expression of a ref."""
+
+    raw: Annotated[str, Field(description="The expression as somebody wrote it.")]
+
+
+class _Ref(TypedDict):
+    """One entry of ``refs(unc).p``."""
+
+    ref_id: Annotated[int, Field(description="Id of the record.")]
+    ann_id: Annotated[int, Field(description="Its annotation in ``instances.json``.")]
+    image_id: Annotated[int, Field(description="Its entry in ``images`` there, if it has one.")]
+    file_name: Annotated[str, Field(description="Name of the picture.")]
+    split: Annotated[str, Field(description="``train``, ``val``, or what contains ``test``.")]
+    sentences: Annotated[list[_Sentence], Field(description="Its expressions; usually one.")]
+
+
+class _Annotation(TypedDict):
+    """One of the ``annotations`` that a ref names."""
+
+    categories_id: Annotated[int, Field(description="Id of its class, from 0.")]
+    segmentation: Annotated[list[Any], Field(description="RLEs, or COCO polygons in pixels.")]
+    bbox: Annotated[list[Any], Field(description="Corners xmin, ymin, xmax, ymax in pixels.")]
+
+
+class _Category(TypedDict):
+    """One of the ``categories``."""
+
+    name: Annotated[str, Field(description="Name of the class in the file.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +136,7 @@ def _load_instances(path: Path, own: OwnMarker | None) -> _Instances:
         for key in ("annotations", "images", "categories")
     }
     names = {
-        key: field(row, "name", str, place=f"{path.name}, category {key}")
+        key: row_of(_Category, row, place=f"{path.name}, category {key}")["name"]
         for key, row in rows["categories"].items()
     }
     for key, row in rows["images"].items():
@@ -112,18 +147,17 @@ def _load_instances(path: Path, own: OwnMarker | None) -> _Instances:
 
 
 def _records(
-    ref: Any, stem: str, instances: _Instances, images: ImageFolder, where: str
+    entry: Any, stem: str, instances: _Instances, images: ImageFolder, where: str
 ) -> Iterator[Record]:
-    ref_id = field(ref, "ref_id", int, place=where)
-    annotation_id = field(ref, "ann_id", int, place=where)
-    image_id = field(ref, "image_id", int, place=where)
+    ref = row_of(_Ref, entry, place=where)
+    ref_id, annotation_id, image_id = ref["ref_id"], ref["ann_id"], ref["image_id"]
     if annotation_id not in instances.annotations:
         raise AnnotationError(where, f"ann_id {annotation_id}", f"one of {instances.place}")
-    annotation = instances.annotations[annotation_id]
     place = f"{instances.place}, annotation {annotation_id}"
+    annotation = row_of(_Annotation, instances.annotations[annotation_id], place=place)
     image = images.path(stem, place=where)
     info = images.info(image)
-    category = field(annotation, "categories_id", int, place=place)
+    category = annotation["categories_id"]
     if category not in instances.names:
         raise AnnotationError(place, f"categories_id {category}", f"one of {[*instances.names]}")
     mask, notes = _mask(annotation, info, instances.images.get(image_id), place)
@@ -133,22 +167,21 @@ def _records(
         notes.append("box_mask")
     name = instances.names[category]
     kind = name if instances.own is not None else dior_display(name, place=place)
-    sentences = field(ref, "sentences", list, place=where)
-    if len(sentences) != 1:
+    if len(ref["sentences"]) != 1:
         notes.append("not_one_sentence")
-    for sentence in sentences:
+    for sentence in ref["sentences"]:
         yield Record(
             benchmark="rrsis_d",
             id=str(ref_id),
-            split=_split(ref, where),
+            split=_split(ref["split"], where),
             task=Task.REFERRING,
             image=image,
             width=info.width,
             height=info.height,
-            text=field(sentence, "raw", str, place=f"{where}, sentence"),
+            text=sentence["raw"],
             kind=kind,
             masks=(mask,),
-            boxes=(box_of(field(annotation, "bbox", list, place=place), place=f"{place}, bbox"),),
+            boxes=(box_of(annotation["bbox"], place=f"{place}, bbox"),),
             notes=tuple(notes),
         )
 
@@ -157,8 +190,7 @@ def _stem_number(stem: str) -> int:
     return int(stem) if stem.isdecimal() else -1
 
 
-def _split(ref: Any, where: str) -> Split:
-    name = field(ref, "split", str, place=where)
+def _split(name: str, where: str) -> Split:
     if name in ("train", "val"):
         return Split(name)
     if "test" in name:  # REFER's loader matches test as a substring
@@ -167,7 +199,7 @@ def _split(ref: Any, where: str) -> Split:
 
 
 def _mask(
-    annotation: dict[str, Any], info: ImageInfo, image_row: dict[str, Any] | None, place: str
+    annotation: _Annotation, info: ImageInfo, image_row: dict[str, Any] | None, place: str
 ) -> tuple[Rle, list[str]]:
     """The union of the annotation's planes at the image's size, and what was odd about it."""
     notes = [*info.notes]
@@ -175,7 +207,7 @@ def _mask(
         notes.append("image_not_listed")
     elif (image_row.get("width"), image_row.get("height")) != (info.width, info.height):
         notes.append("listed_size_differs")
-    planes = field(annotation, "segmentation", list, place=place)
+    planes = annotation["segmentation"]
     if not planes:
         raise AnnotationError(f"{place}, segmentation", "an empty list", "one RLE")
     if isinstance(planes[0], list):
