@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from geomag.errors import ConfigError
+from geomag.errors import AnnotationError, ConfigError
 from geomag.line_profile import refuse_other_profile
 from geomag.progress import latest
 from geomag.versions import read_lock, untracked_inputs
@@ -129,7 +128,7 @@ class DvcResource(dg.ConfigurableResource[Any]):
         def recorded() -> dict[str, str]:
             try:
                 entry = read_lock(Path(self.root)).get(stage.name, {})
-            except (yaml.YAMLError, AttributeError):
+            except AnnotationError:
                 entry = {}
             return {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
 

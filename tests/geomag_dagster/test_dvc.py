@@ -169,3 +169,14 @@ def test_a_snapshot_sees_files_by_content_and_folders_by_listing(tmp_path):
     os.utime(tmp_path / "code.py", (1, 1))  # touched, the same: no edit
     (tmp_path / "data" / "b.png").write_bytes(b"")
     assert differing(before, snapshot(tmp_path, ["code.py", "data", "absent"])) == ["data"]
+
+
+def test_a_lock_file_that_is_being_rewritten_is_read_again(tmp_path):
+    stage, runner = one_stage(tmp_path, **RECORDS)
+    lock = tmp_path / "dvc.lock"
+    lock.write_text("stages: {work: [")
+    whole = "stages: {work: {outs: [{path: out, md5: ab}]}}"
+    writer = threading.Timer(0.3, lock.write_text, [whole])
+    writer.start()
+    assert runner.versions(stage) == {"out": "ab"}
+    writer.join()

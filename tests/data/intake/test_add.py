@@ -13,7 +13,7 @@ import pytest
 
 from geomag.config import load_profile
 from geomag.data.benchmarks.registry import read_benchmark
-from geomag.data.intake.add import MANIFEST, add, receive
+from geomag.data.intake.add import MANIFEST, _track, add, receive
 from geomag.errors import (
     AnnotationError,
     ConfigError,
@@ -205,3 +205,23 @@ def test_f28_killed_between_two_files_the_set_is_whole_and_adding_again_ends_it(
     assert ids(root) == ["7", "11", "23", "31", "40"]
     assert add(drop, "rrsis_d", root, SAMPLE).counts["train"] == 4
     assert path_md5(root / "data") == path_md5(ended / "data")
+
+
+@pytest.mark.parametrize(
+    ("times", "said", "tries"),
+    [(2, "'data' is busy", 3), (9, "'data' is busy", 4), (9, "disk quota exceeded", 1)],
+)
+def test_dvc_is_asked_again_only_while_it_is_busy(tmp_path, monkeypatch, times, said, tries):
+    # stands for DVC: `python -m dvc` finds it in the folder where it is run
+    code = (
+        "import pathlib, sys; log = pathlib.Path('log'); log.open('a').write('x')\n"
+        f"sys.exit({said!r} if log.stat().st_size <= {times} else 0)\n"
+    )
+    (tmp_path / "dvc.py").write_text(code)
+    monkeypatch.setattr("geomag.data.intake.add._BUSY_WAITS_S", (0.01, 0.02, 0.03))
+    if tries == 3:
+        _track(tmp_path)
+    else:
+        with pytest.raises(ToolError, match=f"dvc add data: {said}"):
+            _track(tmp_path)
+    assert (tmp_path / "log").read_text() == "x" * tries
