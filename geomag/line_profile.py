@@ -10,6 +10,7 @@ from pathlib import Path
 from geomag.config import Profile, load_profile, project_root
 from geomag.config.load import PROFILES_DIR
 from geomag.errors import ConfigError
+from geomag.line_choice import refuse_other_benchmarks
 from geomag.parse import mapping, read_yaml
 
 VARIABLE = "GEOMAG_PROFILE"
@@ -34,7 +35,8 @@ def refuse_other_profile(root: Path, named: str | None = None) -> None:
     A folder whose ``params.yaml`` names none is no line, and takes any.
 
     Raises:
-        ConfigError: Naming both profiles.
+        ConfigError: Naming both profiles; or both choices of benchmarks, if the profile's is
+            another than ``params.yaml`` lists.
     """
     params = root / "params.yaml"
     tree = mapping(read_yaml(params) or {}, str(params), ConfigError) if params.is_file() else {}
@@ -50,6 +52,7 @@ def refuse_other_profile(root: Path, named: str | None = None) -> None:
                 "one profile for everything under artifacts/",
                 f"write `profile: {other}` into params.yaml, or {undo[place]}",
             )
+    refuse_other_benchmarks(root, line)
 
 
 def _file(profile: str) -> Path:

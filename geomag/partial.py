@@ -30,6 +30,19 @@ def partial_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def resumed_file(path: Path) -> Iterator[Path]:
+    """Give the file beside ``path`` with what a writer before has left in it.
+
+    It is removed at the end unless it was renamed, and after an exception only if it is empty:
+    else the next writer goes on from it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, lock = _taken(path, is_folder=False)
+    with _held(temporary, lock, keeps=True):
+        yield temporary
+
+
+@contextmanager
 def partial_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder beside ``path`` to fill, and remove it unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,11 +63,14 @@ def is_partial(name: str) -> bool:
 
 
 @contextmanager
-def _held(temporary: Path, lock: int) -> Iterator[None]:
+def _held(temporary: Path, lock: int, *, keeps: bool = False) -> Iterator[None]:
+    is_kept = keeps
     try:
         yield
+        is_kept = False
     finally:
-        if _is_at(lock, temporary):  # still ours: renamed, the name may be another writer's
+        is_left = is_kept and os.fstat(lock).st_size > 0
+        if not is_left and _is_at(lock, temporary):  # renamed, the name may be another writer's
             _remove(temporary)
         os.close(lock)
 

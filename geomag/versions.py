@@ -164,11 +164,12 @@ def stage_code(root: Path, stage: str) -> str:
     Args:
         root: Project root; its ``dvc.yaml`` lists the stage's files and folders of ``geomag/``.
             Where it has no such stage, the whole package counts.
-        stage: A stage without a template, such as ``train``.
+        stage: Its name before the ``@``, such as ``train`` or ``predict``.
     """
     path = root / "dvc.yaml"
     tree = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    listed = tree.get("stages", {}).get(stage, {}).get("deps", [])
+    definition = tree.get("stages", {}).get(stage, {})
+    listed = definition.get("do", definition).get("deps", [])
     code = [dep for dep in listed if PurePosixPath(dep).parts[0] == PACKAGE.name]
     places = [PACKAGE.parent / dep for dep in code or [PACKAGE.name]]
     files = {

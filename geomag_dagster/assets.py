@@ -1,7 +1,6 @@
 """One asset per DVC stage; its body runs the stage and reports what ``dvc.lock`` recorded."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import yaml
 
 from geomag.parse import read_yaml
 from geomag_dagster.checks import check_output, check_refused_records, check_specs
-from geomag_dagster.compute import CPUS, GPUS, compute
+from geomag_dagster.compute import GPUS, compute, step_env
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.metadata import describe
 from geomag_dagster.naming import DATA, asset_key, group_name, upstream_keys
+from geomag_dagster.shards import shard_asset, shard_counts, shard_key, shards_of
 from geomag_dagster.stages import Stage
 
 GPU_STAGES = {"base", "crops", "train", "predict"}
@@ -47,16 +47,18 @@ def stage_assets(
         on_gpu: Whether the chosen profile runs on a GPU.
         condition: When assets run by themselves, if somebody switches that on.
     """
-    return [
-        stage_asset(
-            stage,
-            deps=upstream_keys(stage, stages),
-            code_version=code_version(stage, root),
-            op_tags=_compute_of(stage, on_gpu=on_gpu),
-            condition=condition,
-        )
-        for stage in stages.values()
-    ]
+    counts, assets = shard_counts(), []
+    for stage in stages.values():
+        deps, shards = upstream_keys(stage, stages), shards_of(stage, counts)
+        common: dict[str, Any] = {
+            "code_version": code_version(stage, root),
+            "op_tags": _compute_of(stage, on_gpu=on_gpu),
+            "condition": condition,
+        }
+        assets += [shard_asset(stage, shard, deps=deps, **common) for shard in shards]
+        deps = deps | {shard_key(stage, shard) for shard in shards}
+        assets.append(stage_asset(stage, deps=deps, **common))
+    return assets
 
 
 def stage_asset(
@@ -94,7 +96,7 @@ def stage_asset(
     )
     def run_stage(context: dg.AssetExecutionContext, dvc: DvcResource) -> Iterator[Any]:
         try:
-            result = dvc.run(stage, extra_env=_step_env(context, op_tags), tell=context.log.info)
+            result = dvc.run(stage, extra_env=step_env(context, op_tags), tell=context.log.info)
         except dg.Failure:
             yield from check_refused_records(stage, root=Path(dvc.root))
             raise
@@ -145,15 +147,3 @@ def _compute_of(stage: Stage, *, on_gpu: bool) -> dict[str, Any]:
         return compute(gpus=1, cpus=8, memory="64Gi")
     # One thread everywhere: sums in another order would give other weights than `dvc repro` does.
     return compute(cpus=1, memory="4Gi")
-
-
-def _step_env(context: dg.AssetExecutionContext, op_tags: dict[str, Any]) -> dict[str, str]:
-    """What the stage's MLflow run is tagged with, its threads, and no GPU if it asked for none."""
-    threads = str(min(int(op_tags[CPUS]), os.cpu_count() or 1))
-    found = {
-        "GEOMAG_RUN_ID": context.run.run_id,
-        "GEOMAG_STEP_KEY": context.op_execution_context.op_handle.name,
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-    }
-    return found if op_tags[GPUS] != "0" else {**found, "CUDA_VISIBLE_DEVICES": ""}

@@ -85,14 +85,13 @@ class DvcResource(dg.ConfigurableResource[Any]):
         """
         started = time.monotonic()
         root = Path(self.root)
-        try:  # before DVC, which finds a stage up to date without a look at the environment
-            refuse_other_profile(root)
-        except ConfigError as wrong:
-            raise dg.Failure(str(wrong), allow_retries=False) from None
+        self._refuse_other_profile()
         log = root / "work" / "logs" / f"{stage.name}.log"
         marker = root / "work" / "dvc-force" / stage.name
         before = snapshot(root, stage.deps)
-        process = self._supervised(stage, log, force=marker.is_file(), extra_env=extra_env or {})
+        dvc = ["dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
+        forced = ["--force"] if marker.is_file() else []
+        process = self._supervised([*dvc, *forced], log, extra_env=extra_env or {})
         code = self._followed(process, log, tell)
         printed = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         if code:
@@ -109,6 +108,47 @@ class DvcResource(dg.ConfigurableResource[Any]):
             log=log,
             run_url=_run_url(root, stage),
         )
+
+    def run_shard(
+        self,
+        stage: Stage,
+        shard: str,
+        *,
+        extra_env: dict[str, str],
+        tell: Callable[[str], None],
+    ) -> bool:
+        """Answer a shard of a predict stage, unless the stage is up to date; whether it was done.
+
+        Args:
+            stage: Its command gets ``--shard``.
+            shard: ``i/n``.
+            extra_env: As `run`.
+            tell: As `run`.
+
+        Raises:
+            dagster.Failure: ``GEOMAG_PROFILE`` is not the line's, or the command failed.
+        """
+        self._refuse_other_profile()
+        name = f"{stage.name}.{shard.replace('/', '-of-')}"
+        log = Path(self.root) / "work" / "logs" / f"{name}.log"
+        status = ["dvc", "--wait-for-lock", "status", "--json", stage.name]
+        command = stage.cmd.split()[2:]  # after python -m
+        for words in (status, [*command, "--shard", shard]):
+            process = self._supervised(words, log, extra_env=extra_env)
+            code = self._followed(process, log, tell)
+            printed = log.read_text(encoding="utf-8", errors="replace")
+            if code:
+                self._refuse(stage, code, printed, log)
+            if words is status and printed.splitlines()[-1:] == ["{}"]:
+                return False
+        return True
+
+    def _refuse_other_profile(self) -> None:
+        """Refuse before DVC, which finds a stage up to date without a look at the environment."""
+        try:
+            refuse_other_profile(Path(self.root))
+        except ConfigError as wrong:
+            raise dg.Failure(str(wrong), allow_retries=False) from None
 
     def _check_tracked(self, stage: Stage) -> None:
         """Refuse to report what was made from files that have no version."""
@@ -145,16 +185,16 @@ class DvcResource(dg.ConfigurableResource[Any]):
             ) from missing
 
     def _supervised(
-        self, stage: Stage, log: Path, *, force: bool, extra_env: dict[str, str]
+        self, words: list[str], log: Path, *, extra_env: dict[str, str]
     ) -> subprocess.Popen[bytes]:
-        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
+        """Start ``python -m WORDS`` in a process group of its own."""
         guard = [sys.executable, "-m", "geomag_dagster.supervise", "--log", str(log)]
         guard += ["--grace", str(self.grace_s), "--parent", str(os.getpid())]
         if worker := multiprocessing.parent_process():  # the run's process, when we were forked
             guard += ["--watch", str(worker.pid)]
         lease = [int(fd) for fd in os.environ.get("GEOMAG_LEASE_FDS", "").split(",") if fd]
         return subprocess.Popen(
-            [*guard, "--", *dvc, *(["--force"] if force else [])],
+            [*guard, "--", sys.executable, "-m", *words],
             cwd=self.root,
             env={**os.environ, **stage_env(), **extra_env},
             stdin=subprocess.DEVNULL,

@@ -7,12 +7,17 @@ import typer
 
 def doctor(
     profile: Annotated[str, typer.Option(help="Profile to examine for.")] = "",
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be repeated.")
+    ] = None,
 ) -> None:
     """Examine tools, devices, data and weights; exit code 2 when the profile cannot run."""
-    from geomag.config import load_profile, project_root
+    from geomag.config import load_profile, override, project_root
     from geomag.doctor import Level, examine
 
     chosen = load_profile(profile or None)
+    if benchmark:
+        chosen = override(chosen, benchmarks=benchmark)  # type: ignore[arg-type]
     findings = list(examine(chosen, project_root()))
     typer.echo(f"profile {chosen.name}")
     for finding in findings:

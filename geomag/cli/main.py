@@ -12,6 +12,7 @@ from geomag.boundary import told
 from geomag.cli import (
     ask,
     bench,
+    choose,
     compare,
     compare_line,
     convert,
@@ -29,6 +30,7 @@ from geomag.cli import (
     runs,
     score,
     serve,
+    smoke,
     stopping,
     trace,
     train,
@@ -69,10 +71,13 @@ app.command("compare", rich_help_panel=_SCORE)(compare.compare)
 app.command("convert", rich_help_panel=_SCORE)(convert.convert)
 app.command("doctor", rich_help_panel=_LINE)(doctor.doctor)
 app.command("fetch", rich_help_panel=_LINE)(fetch.fetch)
+app.command("smoke", rich_help_panel=_LINE)(smoke.smoke)
+app.command("choose", rich_help_panel=_LINE)(choose.choose)
 app.add_typer(data.app, name="data", rich_help_panel=_LINE)
 app.command("crops", rich_help_panel=_LINE)(crops.crops)
 app.add_typer(train.app, name="train", rich_help_panel=_LINE)
 app.command("predict", rich_help_panel=_LINE)(predict.predict)
+app.command("merge", rich_help_panel=_LINE)(predict.merge)
 app.command("report", rich_help_panel=_LINE)(report.report)
 app.command("runs", rich_help_panel=_RECORD)(runs.runs)
 app.command("promote", rich_help_panel=_RECORD)(promote.promote)

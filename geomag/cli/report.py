@@ -15,13 +15,17 @@ def report(
     profile: Annotated[
         str | None, typer.Option(help="sample, laptop, small, paper, or a YAML file.")
     ] = None,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one, with --out; may be repeated."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write Tables 1 to 7 as Markdown, HTML, CSV and LaTeX."""
     from geomag.config import load_profile
     from geomag.config.load import project_root
     from geomag.data.benchmarks import BENCHMARKS, chosen_benchmarks
-    from geomag.errors import AnnotationError
+    from geomag.errors import AnnotationError, ConfigError
     from geomag.line_profile import line_profile
     from geomag.outputs import check_folder
     from geomag.report.build import build_report
@@ -34,6 +38,9 @@ def report(
         check_folder(
             out, "--out", inputs=[scores or root / "artifacts" / "scores"], overwrite=overwrite
         )
+    elif benchmark:
+        found = "the line's own report, which is about what the line has chosen"
+        raise ConfigError("--benchmark", found, remedy="name another folder with --out")
     settings = load_profile(profile) if out else line_profile(profile)
     place = scores or root / "artifacts" / "scores"
     if not any((place / f"{name}.json").is_file() for name in BENCHMARKS):
@@ -43,10 +50,11 @@ def report(
             "BENCHMARK.json files, as `geomag score --json` writes them",
             "make sample, or name the folder with --scores",
         )
-    drawn = draw_all(root, target / "gallery", count=settings.report.gallery) if pictures else {}
-    done = build_report(place, target, drawn)
+    chosen = [one.name for one in chosen_benchmarks(benchmark or settings.benchmarks)]
+    count = settings.report.gallery if pictures else 0
+    drawn = draw_all(root, target / "gallery", count=count, names=chosen) if count else {}
+    done = build_report(place, target, drawn, chosen=chosen)
     sync(root)
-    chosen = {one.name for one in chosen_benchmarks(settings.benchmarks)}
     if others := [name for name in BENCHMARKS if name not in chosen]:
         typer.echo(f"not chosen: {', '.join(others)}")
     typer.echo(f"{len(done.cells)} cells of ours, {len(drawn)} pictures: {target / 'index.html'}")

@@ -99,8 +99,8 @@ def model(profile: Profile = None) -> None:
 
 def _train_model(settings: "Settings", root: Path) -> None:
     from geomag.config import flat_params
+    from geomag.resume import identity_digest
     from geomag.tracking import run
-    from geomag.train.checkpoint import identity_digest
     from geomag.train.model import has_checkpoint, identity, train_model
     from geomag.versions import code_identity, path_md5
 

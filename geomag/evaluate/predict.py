@@ -2,25 +2,30 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from geomag.config.schema import Profile
 from geomag.data.benchmarks import BENCHMARKS, Benchmark, Task
-from geomag.data.by_image import by_image, read_each_once
+from geomag.data.by_image import by_image, images_ahead
 from geomag.data.prompts import PROMPT_VERSION
 from geomag.data.records import Record, read_records
+from geomag.evaluate.predictions.identity import prediction_identity
+from geomag.evaluate.predictions.journal import Head, open_journal
+from geomag.evaluate.predictions.plan import WHOLE, Shard, plan_batches
+from geomag.evaluate.predictions.shards import finished_rows, shard_files, write_rows
 from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
 from geomag.inference.pipeline import Pipeline
 from geomag.inference.probes import WindowProposal
 from geomag.inference.probing import heat_facts
-from geomag.inference.prompt import record_prompt
+from geomag.inference.prompt import Prompt, record_prompt
 from geomag.inference.question import Outcome, Question
-from geomag.io import write_jsonl
 from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, HeatStore
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.vision import MEAN
+from geomag.versions import code_identity
 
 Arm = Literal["magcrop", "plain", "blank"]
 """Ways of answering; ``blank`` shows one flat colour: what the words alone are worth."""
@@ -39,47 +44,89 @@ class Source:
     """Folder of maps by content, for records without a stored heatmap."""
     is_line: bool = True
     """Whether the line's stored heatmaps belong to these records; others are probed now."""
+    limit: int = 0
+    """So many test records are taken, the first ones image by image; 0: all."""
+    shard: Shard = WHOLE
+    """The part that is answered."""
+    finished: Path | None = None
+    """Folder of shards; the rows of finished ones are taken from there. None: no folder."""
 
 
 class Predictor:
     """The pipeline with the pictures and the stored heatmaps of one benchmark."""
 
     def __init__(self, source: Source, arm: Arm, profile: Profile, *, artifacts: Path) -> None:
+        self.source = source
         self.benchmark: Benchmark = BENCHMARKS[source.benchmark]
         self.arm, self.profile = arm, profile
-        self.root = source.root
-        self.pipeline = Pipeline.load(artifacts / "models", profile, heat=source.heat)
-        stored = artifacts / "crops" / source.benchmark
-        is_probed = arm == "magcrop" and self.benchmark.crops and source.is_line
-        self.heat: Mapping[str, Heat] = {}
-        if is_probed and stored.is_dir():
-            facts = heat_facts(artifacts / "models", profile)
-            del facts["windows"]  # the pipeline probes other windows than the stored ones anew
-            self.heat = HeatStore(stored, facts)
+        self.artifacts = artifacts
 
-    def predict(self, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
-        """Rows in order of the records, batch by batch."""
-        size = self.profile.predict.batch
-        for start in range(0, len(records), size):
-            part = records[start : start + size]
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The trained model, loaded when the first batch is answered."""
+        return Pipeline.load(self.artifacts / "models", self.profile, heat=self.source.heat)
+
+    @cached_property
+    def crops(self) -> Path | None:
+        """Folder of the stored heatmaps that are used; None where there are none."""
+        stored = self.artifacts / "crops" / self.source.benchmark
+        is_probed = self.arm == "magcrop" and self.benchmark.crops and self.source.is_line
+        return stored if is_probed and stored.is_dir() else None
+
+    @cached_property
+    def heat(self) -> Mapping[str, Heat]:
+        """Stored heatmaps by record id."""
+        if self.crops is None:
+            return {}
+        facts = heat_facts(self.artifacts / "models", self.profile)
+        del facts["windows"]  # the pipeline probes other windows than the stored ones anew
+        return HeatStore(self.crops, facts)
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Test records image by image, which is the order of the rows."""
+        splits = self.benchmark.test_splits
+        records = by_image(list(read_records(self.source.records, splits=splits)))
+        return records[: self.source.limit or None]
+
+    def plan(self) -> list[list[int]]:
+        """Batches of all records, as places in `records` (`plan_batches`)."""
+        images = [record.image for record in self.records]
+        lengths = [len(self._prompt(record).text) for record in self.records]
+        return plan_batches(images, lengths, self.profile.predict.batch)
+
+    def head(self) -> Head:
+        """What the rows are made from."""
+        source = self.source
+        identity = prediction_identity(
+            source.records,
+            self.profile,
+            models=self.artifacts / "models",
+            crops=self.crops,
+            code=code_identity(self.artifacts.parent, "predict"),
+            asked={"benchmark": source.benchmark, "arm": self.arm, "limit": source.limit},
+        )
+        return Head(identity, len(self.records), source.shard)
+
+    def answer(self, batches: Sequence[Sequence[int]]) -> Iterator[list[dict[str, Any]]]:
+        """Rows of each batch in turn, in order of its records; images are read ahead."""
+        parts = [[self.records[index] for index in batch] for batch in batches]
+        for part, images in zip(parts, images_ahead(self.source.root, parts), strict=True):
             outcomes = self.pipeline.run(
-                self.questions(part), arm="magcrop" if self.arm == "magcrop" else "plain"
+                self.questions(part, images), arm="magcrop" if self.arm == "magcrop" else "plain"
             )
-            for record, outcome in zip(part, outcomes, strict=True):
-                yield self._row(record, outcome)
+            yield [self._row(record, one) for record, one in zip(part, outcomes, strict=True)]
 
-    def questions(self, records: Sequence[Record]) -> list[Question]:
-        """What the pipeline is asked about each record, in order."""
+    def _prompt(self, record: Record) -> Prompt:
         classes = self.benchmark.classes if self.benchmark.task is Task.SCENE else ()
-        images = read_each_once(self.root, records)
+        return record_prompt(record, self.profile.prompt, classes)
+
+    def questions(self, records: Sequence[Record], images: Sequence[RgbImage]) -> list[Question]:
+        """What the pipeline is asked about each record and its image, in order."""
         if self.arm == "blank":
             images = blanks(images)
         return [
-            Question(
-                image,
-                record_prompt(record, self.profile.prompt, classes),
-                self.heat.get(record.id),
-            )
+            Question(image, self._prompt(record), self.heat.get(record.id))
             for record, image in zip(records, images, strict=True)
         ]
 
@@ -120,18 +167,41 @@ def predict_benchmark(
     out: Path,
     log: Callable[[str], None],
 ) -> int:
-    """Predict all test records of ``source`` to ``out``, image by image; returns their number."""
+    """Predict the test records of ``source`` to ``out``; returns the number of rows.
+
+    Rows are kept as they are made, so that a killed run is gone on with (`open_journal`). ``out``
+    has all rows in order; of a shard it has the shard's, for `merge_shards`.
+
+    Raises:
+        ResumeError: If a killed run of other code has left rows of the same inputs.
+    """
     predictor = Predictor(source, arm, profile, artifacts=artifacts)
-    splits = predictor.benchmark.test_splits
-    records = by_image(list(read_records(source.records, splits=splits)))
+    head, planned = predictor.head(), predictor.plan()
+    batches = source.shard.share(planned)
+    name = f"{source.benchmark} {arm}"
 
-    def rows() -> Iterator[dict[str, Any]]:
-        for done, row in enumerate(predictor.predict(records), start=1):
-            if done % (4 * profile.predict.batch) == 0 or done == len(records):
-                log(f"{source.benchmark} {arm}: {done} of {len(records)}")
-            yield row
+    def say(text: str) -> None:
+        log(f"{name}: {text}")
 
-    return write_jsonl(out, rows())
+    finished = finished_rows(source.finished, arm, head, say) if source.finished else {}
+    batches = [batch for batch in batches if not finished.keys() >= set(batch)]
+    with open_journal(out, head, batches, say) as journal:
+        left = [batch for batch in batches if not journal.rows.keys() >= set(batch)]
+        total = sum(map(len, batches))
+        for number, (batch, rows) in enumerate(
+            zip(left, predictor.answer(left), strict=True), start=1
+        ):
+            journal.add(batch, rows)
+            if number % 4 == 0 or number == len(left):
+                say(f"{len(journal.rows)} of {total}")
+        if source.shard.count > 1:
+            journal.finish(out)
+            return len(journal.rows)
+        journal.sync()
+        write_rows({**finished, **journal.rows}, out)
+    for file in shard_files(source.finished, arm) if source.finished else ():
+        file.unlink()  # a stage that runs again predicts again
+    return len(predictor.records)
 
 
 def blanks(images: Sequence[RgbImage]) -> list[RgbImage]:

@@ -1,6 +1,6 @@
 """Write the report: Tables 1 to 7 in four formats, and one row per cell of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,18 +33,25 @@ class Report:
     profiles: tuple[str, ...]
 
 
-def build_report(scores_dir: Path, out: Path, pictures: Mapping[str, Path] | None = None) -> Report:
+def build_report(
+    scores_dir: Path,
+    out: Path,
+    pictures: Mapping[str, Path] | None = None,
+    *,
+    chosen: Collection[str] | None = None,
+) -> Report:
     """Write ``index.html``, ``tables.{md,csv,tex}``, ``scorers.md`` and ``cells.json``.
 
     Args:
         scores_dir: Holds ``<benchmark>.json`` files; a benchmark without one has no cells.
         out: Folder to write to.
         pictures: Contact pictures by benchmark, inside ``out``.
+        chosen: Benchmarks that the line is about; scores of others are left out. None: all.
 
     Raises:
         AnnotationError: On a score file whose cells could not be traced.
     """
-    scores = Scores(scores_dir)
+    scores = Scores(scores_dir, chosen)
     tables = paper_tables()
     cells = tuple(cell for table in tables for cell in our_cells(table, scores))
     ours = {table.number: our_grids(table, scores) for table in tables}
@@ -54,7 +61,7 @@ def build_report(scores_dir: Path, out: Path, pictures: Mapping[str, Path] | Non
     every = [g for table in tables for g in (*ours[table.number], *as_printed(table))]
     beside = {name: path.relative_to(out) for name, path in (pictures or {}).items()}
     written = {
-        "tables.md": _markdown(tables, ours, notes),
+        "tables.md": _markdown(tables, ours, notes, chosen),
         "scorers.md": "\n".join(grid.markdown(g) for g in alternatives),
         "index.html": _html(tables, ours, alternatives, notes, beside),
         "tables.csv": "\n".join(grid.csv_text(_captioned(g)) for g in every),
@@ -74,15 +81,24 @@ def _captioned(found: Grid) -> Grid:
 
 
 def _markdown(
-    tables: tuple[PaperTable, ...], ours: Mapping[int, list[Grid]], notes: list[str]
+    tables: tuple[PaperTable, ...],
+    ours: Mapping[int, list[Grid]],
+    notes: list[str],
+    chosen: Collection[str] | None,
 ) -> str:
     parts = [f"# {TITLE}", *notes]
     for table in tables:
         parts.append(f"## Table {table.number}: {table.title}")
-        parts += [grid.markdown(g) for g in ours[table.number]] or ["Not measured yet."]
+        parts += [grid.markdown(g) for g in ours[table.number]] or [_why_empty(table, chosen)]
         parts += [grid.markdown(g) for g in as_printed(table)]
         parts.append("\n".join(f"- {line}" for line in table.errata))
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _why_empty(table: PaperTable, chosen: Collection[str] | None) -> str:
+    """Why a table has no row of ours."""
+    about = {column.benchmark for block in table.blocks for column in block.columns}
+    return "Not measured yet." if chosen is None or about & set(chosen) else "Not chosen."
 
 
 def _html(

@@ -2,7 +2,7 @@
 
 import textwrap
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -137,18 +137,23 @@ def chosen(records: Sequence[Record], count: int) -> list[Record]:
     return [records[i * len(records) // count] for i in range(count)]
 
 
-def draw_all(root: Path, out: Path, *, count: int) -> dict[str, Path]:
+def draw_all(
+    root: Path, out: Path, *, count: int, names: Collection[str] | None = None
+) -> dict[str, Path]:
     """One contact picture per benchmark that has records, predictions and images.
 
     Args:
         root: The project: reads ``artifacts/records``, ``artifacts/predictions`` and ``data``.
         out: Folder of the pictures.
         count: Tiles of each.
+        names: Benchmarks to draw; None: all.
     """
     drawn = {}
     for name, benchmark in each(list(BENCHMARKS.items()), "contact pictures"):
         records = root / "artifacts" / "records" / name / "records.jsonl"
         answers = root / "artifacts" / "predictions" / name / "magcrop.jsonl"
+        if names is not None and name not in names:
+            continue
         if not (records.is_file() and answers.is_file() and (root / "data" / name).is_dir()):
             continue
         rows = list(read_records(records, splits=benchmark.test_splits[:1]))

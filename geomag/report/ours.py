@@ -1,6 +1,6 @@
 """Our cells: a score with its interval, its counts and where it came from, or no cell at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -67,12 +67,17 @@ def half_up(value: float, decimals: int = 2) -> str:
 
 
 class Scores:
-    """The score files of a folder, by benchmark."""
+    """The score files of a folder, by benchmark.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Holds ``<benchmark>.json`` files.
+        chosen: Benchmarks to read, files of others are left alone; None reads all.
+    """
+
+    def __init__(self, folder: Path, chosen: Iterable[str] | None = None) -> None:
         self.files = {
             name: folder / f"{name}.json"
-            for name in BENCHMARKS
+            for name in (BENCHMARKS if chosen is None else chosen)
             if (folder / f"{name}.json").is_file()
         }
         self.trees = {name: _checked(path) for name, path in self.files.items()}

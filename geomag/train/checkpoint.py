@@ -13,13 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from geomag.errors import ResumeError
-from geomag.io import read_json, value_digest, write_json
+from geomag.io import read_json, write_json
 from geomag.partial import partial_folder
+from geomag.resume import CODE, differing, identity_digest, of_other_code
 
 MARKER = "complete.json"
-CODE, COMMIT = "code", "commit"
-"""Keys of an identity: the digest of the code, and the commit where people find it
-(`geomag.versions.code_identity`)."""
 
 
 @contextmanager
@@ -57,16 +55,11 @@ def checkpoint_folder(work: Path, name: str, identity: Mapping[str, str]) -> Pat
     for other in others:
         if newest := latest_checkpoint(other):
             made = _marker(newest)["identity"]
-            if _differing(made, identity) == [CODE]:
+            if differing(made, identity) == [CODE]:
                 raise _of_other_code(newest, made, identity)
     for other in others:
         shutil.rmtree(other)
     return chosen
-
-
-def identity_digest(identity: Mapping[str, str]) -> str:
-    """16 hex digits over all that decides the weights; the commit's name does not."""
-    return value_digest({key: value for key, value in identity.items() if key != COMMIT})
 
 
 def save_checkpoint(
@@ -122,7 +115,7 @@ def load_checkpoint(
         ResumeError: If the checkpoint was made from other settings, data, code or parameter names.
     """
     marker = _marker(folder)
-    if changed := _differing(marker["identity"], identity):
+    if changed := differing(marker["identity"], identity):
         if changed == [CODE]:
             raise _of_other_code(folder, marker["identity"], identity)
         raise ResumeError(
@@ -146,23 +139,8 @@ def _marker(folder: Path) -> dict[str, Any]:
     return dict(read_json(folder / MARKER))
 
 
-def _differing(made: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """Keys whose values differ, but for the commit's name."""
-    return sorted(k for k in {*made, *wanted} - {COMMIT} if made.get(k) != wanted.get(k))
-
-
 def _of_other_code(folder: Path, made: Mapping[str, str], wanted: Mapping[str, str]) -> ResumeError:
-    """The refusal to go on with weights that would belong to no commit."""
-
-    def named(identity: Mapping[str, str]) -> str:
-        return f"code {identity[CODE]} of commit {identity.get(COMMIT, 'unknown')}"
-
-    return ResumeError(
-        str(folder),
-        f"made by {named(made)}",
-        f"{named(wanted)}, which is what would run now",
-        f"go back to that code to resume, or remove {folder.parent.parent} to start over",
-    )
+    return of_other_code(str(folder), made, wanted, remove=str(folder.parent.parent))
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from geomag.config import project_root
 from geomag.errors import ConfigError, ToolError
 from geomag_dagster.executors.gpu import gpu_executor
 
-FORWARDED = ("DAGSTER_HOME", "GEOMAG_PROFILE", "MLFLOW_TRACKING_URI")
+FORWARDED = ("DAGSTER_HOME", "GEOMAG_PROFILE", "GEOMAG_SHARDS", "MLFLOW_TRACKING_URI")
 """Variables that a step on another machine needs."""
 DASHBOARD = "http://127.0.0.1:8265"
 """Where Ray's dashboard, which takes jobs, listens by default."""

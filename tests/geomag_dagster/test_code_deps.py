@@ -27,10 +27,12 @@ PLUMBING = {
     "geomag/cli": "reads arguments and prints; what a stage computes is in the modules it calls",
     "geomag/dvc_cache.py": "finds the listing that names versions",
     "geomag/errors.py": "words of refusals",
+    "geomag/line_choice.py": "refuses benchmarks that are not the line's",
     "geomag/line_profile.py": "refuses a profile that is not the line's",
     "geomag/outputs.py": "refuses to write over what is there",
     "geomag/partial.py": "names of files while they are written",
     "geomag/progress.py": "shows how far a command is",
+    "geomag/resume.py": "refuses state that was made from something else",
     "geomag/tracking": "tells MLflow what happened",
     "geomag/versions.py": "names versions, of checkpoints too: they are state, not results",
 }

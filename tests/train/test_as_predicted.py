@@ -13,6 +13,7 @@ from PIL import Image
 
 from geomag.config import load_profile, override
 from geomag.data.benchmarks import BENCHMARKS, Granularity, Split, Task
+from geomag.data.by_image import read_each_once
 from geomag.data.records import Record, write_records
 from geomag.data.selection import training_records
 from geomag.evaluate.predict import Predictor, Source
@@ -132,7 +133,8 @@ def test_training_sees_of_a_record_what_prediction_sees(project, benchmark, view
     judge_as(benchmark.granularity, artifacts / "models")
     source = Source(benchmark.name, data / benchmark.name, path, root / "heat")
     predictor = Predictor(source, arm, profile, artifacts=artifacts)
-    prepared = predictor.pipeline.prepare(predictor.questions(rows), arm=arm)
+    questions = predictor.questions(rows, read_each_once(data / benchmark.name, rows))
+    prepared = predictor.pipeline.prepare(questions, arm=arm)
     asked = {row.id: one.query for row, one in zip(rows, prepared, strict=True)}
     model = predictor.pipeline.model
     if benchmark.crops and arm == "magcrop":

@@ -28,13 +28,14 @@ from geomag.model.vision import visual_tokens
 from geomag.model.vlm import Vlm
 from geomag.model.weights import sample_encoder, save_base
 from geomag.progress import Lines, show
+from geomag.resume import identity_digest
 from geomag.sample.pretrain.dense import CATEGORIES, COLOURS, DensePretraining
 from geomag.sample.pretrain.reading import Reading
 from geomag.sample.pretrain.sam import PointSegmentation
 from geomag.sample.pretrain.scenes import BaseScene, corpus, draw_base_scene
 from geomag.sample.pretrain.vlm import Lessons, Questions, Recall
 from geomag.sample.tiny import tiny_llava
-from geomag.train.checkpoint import checkpoint_folder, identity_digest
+from geomag.train.checkpoint import checkpoint_folder
 from geomag.train.loop import LoopSettings, Stopped, train
 
 Log = Callable[[str], None]

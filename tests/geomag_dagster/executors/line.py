@@ -50,7 +50,7 @@ def main() -> None:
         include_dashboard=True,
         # as much as a training asks for: these are entries in a ledger, nothing is reserved
         num_cpus=16,
-        num_gpus=1,
+        num_gpus=2,
         _memory=128 * 2**30,
         object_store_memory=100 * 2**20,
     )

@@ -1,6 +1,6 @@
 """The same assets by every executor: the same data versions, in Dagster and in DVC.
 
-Both tests that start a local Ray cluster stand here: its ports are fixed, and a file's tests run
+All tests that start a local Ray cluster stand here: its ports are fixed, and a file's tests run
 one after the other (`make test`).
 """
 
@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from geomag.config import load_profile
+from geomag.evaluate.predict import Source, predict_benchmark
 from geomag_dagster.dvc import stage_env
+from tests.evaluate.sixty import write_sixty
 from tests.geomag_dagster.executors.cluster import cluster
 from tests.geomag_dagster.toy import make_project
 
@@ -21,9 +24,9 @@ ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.integration
 
 
-def run(folder, executor, instance=None, **variables):
+def run(folder, executor, instance=None, *, make=make_project, **variables):
     """Make the project in ``folder`` and run all of it; returns what `line.run` does."""
-    project = make_project(folder / "project")
+    project = make(folder / "project")
     home = folder / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance or {}))
@@ -61,6 +64,47 @@ def wanted(tmp_path_factory):
 
 def test_ray_gives_the_same_versions(wanted, tmp_path):
     assert run(tmp_path, "ray") == wanted
+
+
+def make_predictions(root):
+    """A project whose one stage answers sixty records."""
+    records = root / "artifacts" / "records" / "rrsis_d" / "records.jsonl"
+    make_project(root)
+    write_sixty(root, pictures=root / "data" / "rrsis_d", records=records)
+    (root / "params.yaml").write_text("profile: tiny.yaml\n")
+    stage = {
+        "cmd": "python -m geomag predict ${item.benchmark} --arm ${item.arm}",
+        "deps": ["artifacts/records/rrsis_d"],
+        "outs": ["artifacts/predictions/${item.benchmark}/${item.arm}.jsonl"],
+    }
+    item = {"rrsis_d-plain": {"benchmark": "rrsis_d", "arm": "plain"}}
+    tree = {"stages": {"predict": {"foreach": item, "do": stage}}}
+    (root / "dvc.yaml").write_text(yaml.safe_dump(tree))
+    return root
+
+
+def test_two_shards_on_ray_are_the_bytes_of_one_pass(tmp_path):
+    found = run(tmp_path, "ray", make=make_predictions, GEOMAG_SHARDS="rrsis_d=2")
+    shards = {f"shards/rrsis_d/plain/{number}_of_2" for number in (1, 2)}
+    assert set(found["assets"]) == {"predictions/rrsis_d/plain", *shards}
+    root = tmp_path / "project"
+    logs = {path.name: path.read_text() for path in (root / "work" / "logs").iterdir()}
+    for number, rows in ((1, 32), (2, 28)):
+        assert f"{rows} of {rows}" in logs[f"predict@rrsis_d-plain.{number}-of-2.log"]
+        assert f"plain.{number}-of-2.shard: " in logs["predict@rrsis_d-plain.log"]
+    assert list((root / "work" / "predict" / "rrsis_d").iterdir()) == []
+    stored = root / "artifacts" / "records" / "rrsis_d" / "records.jsonl"
+    source = Source("rrsis_d", root / "data" / "rrsis_d", stored, tmp_path / "heat")
+    predict_benchmark(
+        source,
+        "plain",
+        load_profile(str(root / "tiny.yaml")),
+        artifacts=root / "artifacts",
+        out=tmp_path / "one_pass.jsonl",
+        log=lambda _: None,
+    )
+    joined = root / "artifacts" / "predictions" / "rrsis_d" / "plain.jsonl"
+    assert joined.read_bytes() == (tmp_path / "one_pass.jsonl").read_bytes()
 
 
 def test_the_same_tags_run_on_a_real_ray_cluster(tmp_path):
