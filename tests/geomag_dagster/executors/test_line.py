@@ -46,7 +46,7 @@ def run(folder, executor, instance=None, *, make=make_project, **variables):
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
