@@ -12,7 +12,7 @@ from geomag.data.by_image import by_image, images_ahead
 from geomag.data.prompts import PROMPT_VERSION
 from geomag.data.records import Record, read_records
 from geomag.evaluate.predictions.identity import prediction_identity
-from geomag.evaluate.predictions.journal import Head, open_journal
+from geomag.evaluate.predictions.journal import Head, Journal, open_journal
 from geomag.evaluate.predictions.plan import WHOLE, Shard, plan_batches
 from geomag.evaluate.predictions.shards import finished_rows, shard_files, write_rows
 from geomag.geometry import box_mask, box_of_mask, decode_mask, encode_mask, union_of
@@ -25,6 +25,7 @@ from geomag.magcrop.compose import RgbImage
 from geomag.magcrop.crops import Heat, HeatStore
 from geomag.magcrop.quality import box_recall, crop_recall, points_at
 from geomag.model.vision import MEAN
+from geomag.progress import track
 from geomag.versions import code_identity
 
 Arm = Literal["magcrop", "plain", "blank"]
@@ -186,14 +187,7 @@ def predict_benchmark(
     finished = finished_rows(source.finished, arm, head, say) if source.finished else {}
     batches = [batch for batch in batches if not finished.keys() >= set(batch)]
     with open_journal(out, head, batches, say) as journal:
-        left = [batch for batch in batches if not journal.rows.keys() >= set(batch)]
-        total = sum(map(len, batches))
-        for number, (batch, rows) in enumerate(
-            zip(left, predictor.answer(left), strict=True), start=1
-        ):
-            journal.add(batch, rows)
-            if number % 4 == 0 or number == len(left):
-                say(f"{len(journal.rows)} of {total}")
+        _answer_rest(predictor, batches, journal)
         if source.shard.count > 1:
             journal.finish(out)
             return len(journal.rows)
@@ -202,6 +196,16 @@ def predict_benchmark(
     for file in shard_files(source.finished, arm) if source.finished else ():
         file.unlink()  # a stage that runs again predicts again
     return len(predictor.records)
+
+
+def _answer_rest(predictor: Predictor, batches: Sequence[Sequence[int]], journal: Journal) -> None:
+    """Answer the batches that the journal does not know."""
+    left = [batch for batch in batches if not journal.rows.keys() >= set(batch)]
+    what = f"predict {predictor.source.benchmark} {predictor.arm}"
+    with track(what, sum(map(len, batches)), done=len(journal.rows)) as progress:
+        for batch, rows in zip(left, predictor.answer(left), strict=True):
+            journal.add(batch, rows)
+            progress.to(len(journal.rows))
 
 
 def blanks(images: Sequence[RgbImage]) -> list[RgbImage]:

@@ -34,7 +34,7 @@ class Head:
     identity: Mapping[str, str]
     """Digests by name (`geomag.evaluate.predictions.identity`)."""
     n_records: int
-    """Of all shards together."""
+    """Number of records of all shards together."""
     shard: Shard = WHOLE
 
     def line(self) -> bytes:

@@ -90,7 +90,7 @@ def test_two_shards_on_ray_are_the_bytes_of_one_pass(tmp_path):
     root = tmp_path / "project"
     logs = {path.name: path.read_text() for path in (root / "work" / "logs").iterdir()}
     for number, rows in ((1, 32), (2, 28)):
-        assert f"{rows} of {rows}" in logs[f"predict@rrsis_d-plain.{number}-of-2.log"]
+        assert f"tiny: {rows} predictions in" in logs[f"predict@rrsis_d-plain.{number}-of-2.log"]
         assert f"plain.{number}-of-2.shard: " in logs["predict@rrsis_d-plain.log"]
     assert list((root / "work" / "predict" / "rrsis_d").iterdir()) == []
     stored = root / "artifacts" / "records" / "rrsis_d" / "records.jsonl"
