@@ -3,6 +3,8 @@
 import json
 import math
 import sqlite3
+import subprocess
+import sys
 
 import geopandas
 import pyarrow.parquet as pq
@@ -135,6 +137,15 @@ def test_no_objects_are_a_layer_without_features(tmp_path, crs):
     assert read_layer(tmp_path / "o.gpkg")[1] == []
     assert features(tmp_path / "o.geojson") == []
     assert len(geopandas.read_parquet(tmp_path / "o.parquet")) == 0
+
+
+def test_the_command_line_starts_without_geopandas():
+    code = (
+        "import sys, geomag.cli.main, geomag.cli.ask\n"
+        "print({'geopandas', 'pyogrio', 'shapely', 'pandas'} & set(sys.modules) or 'none')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["none"]
 
 
 def features(path):
