@@ -32,6 +32,8 @@ _CYLINDRICAL, _NORTH, _SOUTH = "EPSG:6933", "EPSG:6931", "EPSG:6932"
 """Equal-area grids in metres: for latitudes as rows, and about the poles."""
 _STRIP_PX = 1024
 """Rows of an object that are in memory at once."""
+_ROWS_PX = 256
+"""Rows of a whole raster that are in memory at once."""
 _Read = Callable[[Window], NDArray[np.uint8]]
 
 
@@ -56,16 +58,15 @@ class MapObject:
 
 def remove_specks(painting: Painting, min_area_px: int) -> int:
     """Paint over the pieces of fewer pixels than ``min_area_px``; returns how many there were."""
-    removed = 0
-    for polygon, _ in _pieces(painting) if min_area_px > 1 else ():
-        if polygon.area < min_area_px:
-            for window, inside in _strips(polygon):
-                for raster in (painting.mask, painting.probability):
-                    values = raster.read(1, window=window)
-                    values[inside] = 0
-                    raster.write(values, 1, window=window)
-            removed += 1
-    return removed
+    if min_area_px <= 1:
+        return 0
+    specks = [polygon for polygon, _ in _pieces(painting) if polygon.area < min_area_px]
+    for window, inside in _rows(specks, painting.mask.width, painting.mask.height):
+        for raster in (painting.mask, painting.probability):
+            values = raster.read(1, window=window)
+            values[inside] = 0
+            raster.write(values, 1, window=window)
+    return len(specks)
 
 
 def find_objects(
@@ -160,6 +161,26 @@ def _strips(polygon: Polygon) -> Iterator[tuple[Window, BoolMask]]:
         place = rasterio.Affine.translation(x0, top)
         inside = rasterize([polygon], out_shape=size, transform=place, dtype="uint8")
         yield Window(x0, top, size[1], size[0]), inside.astype(bool)
+
+
+def _rows(
+    polygons: Iterable[Polygon], width: int, height: int
+) -> Iterator[tuple[Window, BoolMask]]:
+    """Rows of a raster that hold any of many polygons, and which of their pixels lie inside one.
+
+    Thousands of specks are painted a few rows of the raster at a time, not one by one.
+    """
+    by_strip: dict[int, list[Polygon]] = {}
+    for polygon in polygons:
+        _, y0, _, y1 = map(int, polygon.bounds)
+        for strip in range(y0 // _ROWS_PX, (y1 - 1) // _ROWS_PX + 1):
+            by_strip.setdefault(strip, []).append(polygon)
+    for strip, own in sorted(by_strip.items()):
+        top = strip * _ROWS_PX
+        size = min(_ROWS_PX, height - top), width
+        place = rasterio.Affine.translation(0, top)
+        inside = rasterize(own, out_shape=size, transform=place, dtype="uint8")
+        yield Window(0, top, width, size[0]), inside.astype(bool)
 
 
 def _fill(painting: Painting, hole: Polygon, value: int) -> bool:
