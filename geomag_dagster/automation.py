@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 
+from geomag.errors import AnnotationError, ConfigError
 from geomag.versions import dataset_versions, locked_paths, read_lock, tracked_tree, tree_md5
 from geomag_dagster.assets import code_version
 from geomag_dagster.incoming import drops_under_way, incoming_sensor
@@ -86,8 +86,8 @@ def new_data_sensor(
     def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             tree = tracked_tree(root)
-        except (yaml.YAMLError, KeyError, TypeError):
-            return dg.SkipReason("data.dvc is being written")
+        except (AnnotationError, ConfigError) as wrong:
+            return dg.SkipReason(f"data.dvc is being written, or broken: {wrong}")
         if tree is None:
             return dg.SkipReason(
                 "data.dvc's listing is not in the cache: dvc fetch, or dvc add data"
@@ -132,8 +132,8 @@ def dvc_lock_sensor(root: Path, stages: Mapping[str, Stage]) -> dg.SensorDefinit
                 *_changed_datasets(context.instance, root, benchmarks_of(stages)),
                 *_changed_outputs(context.instance, root, stages),
             ]
-        except yaml.YAMLError:
-            return dg.SkipReason("dvc.lock is being written")
+        except (AnnotationError, ConfigError) as wrong:
+            return dg.SkipReason(f"dvc.lock or data.dvc is being written, or broken: {wrong}")
         return dg.SensorResult(cursor=state, asset_events=events)
 
     return dvc_lock

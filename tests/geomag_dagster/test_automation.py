@@ -92,6 +92,20 @@ def test_without_the_listing_the_sensor_waits_and_says_what_to_do(line):
     assert "dvc fetch" in skipped.skip_message
 
 
+def test_half_written_files_of_dvc_are_waited_for(tmp_path):
+    make_project(tmp_path)
+    stages = read_stages(tmp_path)
+    sensors = new_data_sensor(tmp_path, stages), dvc_lock_sensor(tmp_path, stages)
+    with dg.instance_for_test() as instance:
+        for half in ("", "outs:\n- md5: [", "outs:\n"):
+            (tmp_path / "data.dvc").write_text(half)
+            for sensor in sensors:
+                assert "data.dvc is being written" in tick(sensor, instance).skip_message
+        (tmp_path / "data.dvc").unlink()
+        (tmp_path / "dvc.lock").write_text("stages: {aid: [")
+        assert "not a lock file of DVC" in tick(sensors[1], instance).skip_message
+
+
 def test_what_a_shell_made_is_shown_once_with_the_versions_of_dvc_lock(line):
     sensor = dvc_lock_sensor(line, read_stages(line))
     with dg.instance_for_test() as instance:
