@@ -58,7 +58,8 @@ class Tracked:
         benchmark = found.cell["id"].split("/")[1]
         for did, run in found.runs.items():
             if run == NO_TRAINER:
-                yield self._no_trainer(did, found.models[did.removeprefix("trained ")])
+                part = did.removeprefix("trained ")
+                yield from self._no_trainer(part, found.models[part])
             elif run == NO_SCORING:
                 yield self._no_scoring(found)
             else:
@@ -127,11 +128,16 @@ class Tracked:
             wanted = f"the sealed answers of champion {champion.number}"
             return Break(place, wrong.found, wanted, "geomag promote --rollback, or restore it")
 
-    def _no_trainer(self, did: str, md5: str) -> Finding:
-        if not (tag := self._registry.retagged(md5)):
-            return Absence(f"MLflow has no run that {did} of md5 {md5}: it was not trained here")
-        remedy = "set the tag to what the parameter dvc.md5 of the same model says"
-        return Break(f"MLflow, {did}, tag dvc.md5", tag, md5, remedy)
+    def _no_trainer(self, part: str, md5: str) -> Iterator[Finding]:
+        """A part whose stage keeps no run lacks none: the classifier, and a base that is pinned."""
+        if tag := self._registry.retagged(md5):
+            remedy = "set the tag to what the parameter dvc.md5 of the same model says"
+            yield Break(f"MLflow, trained {part}, tag dvc.md5", tag, md5, remedy)
+            return
+        is_pinned = (self._root / "artifacts" / "models" / part / "manifest.json").is_file()
+        if part != "granularity" and not is_pinned:
+            told = f"MLflow has no run that trained {part} of md5 {md5}"
+            yield Absence(f"{told}: it was not trained here")
 
     def _no_scoring(self, found: Trace) -> Finding:
         """Say why no run has scored these answers.
