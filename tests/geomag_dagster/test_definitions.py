@@ -26,12 +26,21 @@ def test_definitions_load_without_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_code_location_loads_whole():
-    dg.Definitions.validate_loadable(build())  # one name twice among jobs and ops shows only here
+@pytest.fixture(scope="module")
+def built():
+    return build()
 
 
-def test_every_output_of_every_stage_is_an_asset_and_the_graphs_agree():
-    graph = build().resolve_asset_graph()
+@pytest.fixture(scope="module")
+def graph(built):
+    return built.resolve_asset_graph()
+
+
+def test_the_code_location_loads_whole(built):
+    dg.Definitions.validate_loadable(built)  # one name twice among jobs and ops shows only here
+
+
+def test_every_output_of_every_stage_is_an_asset_and_the_graphs_agree(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     benchmarks = BENCHMARKS.values()
     wanted = {f"{kind}/{b.name}" for kind in ("data", "records", "scores") for b in benchmarks}
@@ -50,8 +59,8 @@ def test_every_output_of_every_stage_is_an_asset_and_the_graphs_agree():
     }
 
 
-def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it():
-    for key in (graph := build().resolve_asset_graph()).get_all_asset_keys():
+def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it(graph):
+    for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert node.group_name != "default", key
         assert node.owners, key
@@ -69,15 +78,14 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it():
         ("evaluate_only", "report", 25),
     ],
 )
-def test_jobs_hold_their_part_of_the_line(job, first, n_steps):
-    names = {node.name for node in build().resolve_job_def(job).nodes}
+def test_jobs_hold_their_part_of_the_line(built, job, first, n_steps):
+    names = {node.name for node in built.resolve_job_def(job).nodes}
     assert first in names
     assert len(names) == n_steps
 
 
-def test_a_selection_string_resolves():
+def test_a_selection_string_resolves(graph):
     # hydra-core 1.3 pulls an antlr that breaks this and nothing else (dagster-io/dagster#27487)
-    graph = build().resolve_asset_graph()
     selected = dg.AssetSelection.from_string('key:"scores/aid"+ or group:"model"').resolve(graph)
     assert {key.to_user_string() for key in selected} == {
         "scores/aid",
@@ -100,7 +108,7 @@ def test_a_gpu_profile_asks_for_one_gpu_by_op_tag_and_pool():
     assert assets["score__aid"].pool is None
 
 
-def test_benchmarks_are_external_assets_that_dagster_does_not_make():
+def test_benchmarks_are_external_assets_that_dagster_does_not_make(graph):
     specs = dataset_specs(["aid"])
     assert [spec.key.to_user_string() for spec in specs] == ["data/aid"]
-    assert not build().resolve_asset_graph().get(specs[0].key).is_executable
+    assert not graph.get(specs[0].key).is_executable
