@@ -1,11 +1,30 @@
 """Settings of all tests."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 # Two cores shared by parallel jobs stall now and then; a stall is no failure of the code.
 settings.register_profile("no_deadline", deadline=None, max_examples=60)
 settings.load_profile("no_deadline")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """MLflow's migrations take seconds: one database is made and copied."""
+    from geomag.tracking.database import create_tables
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    create_tables(path)
+    return path
+
+
+def copy_store(empty_store: Path, root: Path) -> None:
+    """Give a project a store of its own."""
+    (root / "mlflow").mkdir(exist_ok=True)
+    shutil.copy(empty_store, root / "mlflow" / "mlflow.db")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

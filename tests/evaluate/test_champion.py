@@ -1,6 +1,5 @@
 """The champion of a project: gate, registry, rollback, on real MLflow and DVC files."""
 
-import shutil
 import subprocess
 import sys
 
@@ -14,9 +13,9 @@ from geomag.evaluate.candidate import collect, keep, kept
 from geomag.evaluate.champion import Registration, roll_back, run_gate
 from geomag.evaluate.score.context import ScoringContext
 from geomag.io import read_json
-from geomag.tracking.database import create_tables
 from geomag.tracking.registry import PromotionError, Registry
 from geomag.versions import dataset_versions, path_md5
+from tests.conftest import copy_store
 from tests.evaluate.promotion_cases import (
     BENCHMARK,
     PER_IMAGE,
@@ -28,19 +27,11 @@ from tests.evaluate.promotion_cases import (
 )
 
 
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory):
-    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    create_tables(path)
-    return path
-
-
 @pytest.fixture
-def line(tmp_path, tables, monkeypatch):
+def line(tmp_path, empty_store, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("GEOMAG_PROFILE", raising=False)
-    (tmp_path / "mlflow").mkdir()
-    shutil.copy(tables, tmp_path / "mlflow" / "mlflow.db")
+    copy_store(empty_store, tmp_path)
     return make_line(tmp_path)
 
 

@@ -12,9 +12,9 @@ from geomag.errors import GeoMagError
 from geomag.evaluate.trace import UnknownCellError, trace
 from geomag.io import file_digest, read_json
 from geomag.tracking import log_scores, run, sync
-from geomag.tracking.database import create_tables
 from geomag.tracking.lineage import find_runs
 from geomag.versions import path_md5
+from tests.conftest import copy_store
 from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, md5
 
 CELL = f"3/{BENCHMARK}/test/magcrop/average"
@@ -101,9 +101,8 @@ def test_a_retrained_adapter_is_not_taken_for_the_one_that_answered(line):
 
 
 @pytest.mark.integration
-def test_runs_are_found_by_the_versions_they_made_and_read(line):
-    (line / "mlflow").mkdir()
-    create_tables(line / "mlflow" / "mlflow.db")
+def test_runs_are_found_by_the_versions_they_made_and_read(line, empty_store):
+    copy_store(empty_store, line)
     adapter, data = md5("adapter one") + ".dir", path_md5(line / "data" / BENCHMARK)
     with run(stage="train", root=line) as training:
         training.log_part("adapter", md5=adapter, params={})

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from geomag.tracking.database import create_tables
 from geomag.tracking.registry import REASON, Registry, Version
 from geomag.versions import path_md5
+from tests.conftest import copy_store
 from tests.geomag_dagster.dev import Loop, dagster_dev
 from tests.geomag_dagster.hand_drops import PROJECT, copy_by_hand, make_gated_line
 
@@ -18,11 +18,11 @@ MODULE = "tests.geomag_dagster.hand_drops"
 
 
 @pytest.fixture
-def line(tmp_path, monkeypatch):
+def line(tmp_path, empty_store, monkeypatch):
     root = make_gated_line(tmp_path / "project")
     command = [sys.executable, "-m", "dvc", "--quiet", "add", "data"]
     subprocess.run(command, cwd=root, check=True)
-    create_tables(root / "mlflow" / "mlflow.db")
+    copy_store(empty_store, root)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv(PROJECT, str(root))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))

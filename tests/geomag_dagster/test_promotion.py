@@ -3,12 +3,12 @@ import shutil
 import dagster as dg
 import pytest
 
-from geomag.tracking.database import create_tables
 from geomag.tracking.registry import Registry
 from geomag_dagster.definitions import build
 from geomag_dagster.dvc import DvcResource
 from geomag_dagster.promotion import CHAMPION, CHECK, promotion_assets
 from geomag_dagster.stages import Stage
+from tests.conftest import copy_store
 from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, write_parts
 
 STAGES = {
@@ -18,9 +18,9 @@ STAGES = {
 
 
 @pytest.fixture
-def line(tmp_path, monkeypatch):
+def line(tmp_path, empty_store, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    create_tables(tmp_path / "mlflow" / "mlflow.db")
+    copy_store(empty_store, tmp_path)
     return make_line(tmp_path)
 
 

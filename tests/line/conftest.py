@@ -7,6 +7,10 @@ import pytest
 
 from geomag_dagster.stages import read_stages
 from tests.line.project import Project, make_project
+from tests.line.watched import Reading, readings, watching
+
+WATCHED = "watched"
+"""Folder beside the project with what its commands read."""
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +27,17 @@ def line(tmp_path_factory, worker_id) -> Project:
         code = "import geomag, geomag_dagster; print(geomag.__file__, geomag_dagster.__file__)"
         for place in project.python("-c", code).split():
             assert Path(place).is_relative_to(project.root), "the clone's code must be what runs"
-        steps = project.run_line()
+        steps = project.run_line(**watching(folder / WATCHED))
         assert set(steps.values()) == {"done"}
         assert len(steps) == len(read_stages(project.root))
         (folder / "made").touch()
     return project
+
+
+@pytest.fixture(scope="session")
+def read(line) -> dict[str, Reading]:
+    """What each stage's command has read while the line ran."""
+    return readings(line.root, line.root.parent / WATCHED, read_stages(line.root))
 
 
 @pytest.fixture

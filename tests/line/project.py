@@ -40,18 +40,26 @@ class Project:
 
     root: Path
 
-    def python(self, *arguments: str) -> str:
+    def python(self, *arguments: str, **variables: str) -> str:
         """Run our interpreter in the clone to its end; returns what it printed."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
-            env=environment(),
+            env=environment() | variables,
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Run our interpreter in the clone; returns its exit code and what it printed."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=self.root, env=environment(), capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout
 
     def failing(self, *arguments: str) -> tuple[int, str]:
         """Run our interpreter where it must not succeed; returns its exit code and its words."""
@@ -82,9 +90,9 @@ class Project:
             text=True,
         )
 
-    def run_line(self) -> dict[str, str]:
+    def run_line(self, **variables: str) -> dict[str, str]:
         """``make sample`` without the set-up; returns ``done`` or ``current`` for each step."""
-        printed = self.python("-m", "geomag_dagster.run")
+        printed = self.python("-m", "geomag_dagster.run", **variables)
         rows = [row.split() for row in printed.splitlines() if row.startswith("  ")]
         return {" ".join(words[1:-2]): words[0] for words in rows}
 

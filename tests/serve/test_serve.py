@@ -30,22 +30,22 @@ from geomag.manifest import read_manifest
 from geomag.model.assemble import save_trained, untrained
 from geomag.serve.champion import Champion
 from geomag.serve.package import log_package
-from geomag.tracking.database import create_tables
 from geomag.tracking.registry import Registry
 from geomag.versions import path_md5
 from tests.ask.models import NONE, ONE, write_project
 from tests.ask.rasters import AT, write_tif
+from tests.conftest import copy_store
 from tests.evaluate.promotion_cases import answer, make_line
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, empty_store):
     """A project with a first champion, and the settings of its models."""
     root = make_line(tmp_path_factory.mktemp("project"))
     profile = load_profile(str(write_project(root)))
-    create_tables(root / "mlflow" / "mlflow.db")
+    copy_store(empty_store, root)
     answer(root, "one", lambda i: i % 3 > 0, md5s(root))
     assert promote(root, profile).champion_version == "1"
     return root, profile
@@ -219,9 +219,9 @@ def test_the_command_answers_and_follows_the_alias(server, picture):
     assert (status, text[:20]) == (421, "Host evil.example: w")
 
 
-def test_without_a_champion_the_command_says_what_to_do(tmp_path):
+def test_without_a_champion_the_command_says_what_to_do(tmp_path, empty_store):
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    create_tables(tmp_path / "mlflow" / "mlflow.db")
+    copy_store(empty_store, tmp_path)
     command = [sys.executable, "-m", "geomag", "serve", "--port", "0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2

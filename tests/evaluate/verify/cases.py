@@ -10,9 +10,9 @@ from geomag.evaluate.candidate import PARTS, collect, keep
 from geomag.io import file_digest
 from geomag.manifest import publish, write_manifest
 from geomag.tracking import log_scores, run, sync
-from geomag.tracking.database import create_tables
 from geomag.tracking.registry import Registry
 from geomag.versions import path_md5
+from tests.conftest import copy_store
 from tests.evaluate.promotion_cases import BENCHMARK, answer, make_line, track_data
 
 SCORE = f"artifacts/scores/{BENCHMARK}.json"
@@ -48,11 +48,10 @@ def recorded_line(root):
     return root
 
 
-def tracked_line(root):
+def tracked_line(root, empty_store):
     """The same with runs in MLflow and a champion."""
     recorded_line(root)
-    (root / "mlflow").mkdir()
-    create_tables(root / "mlflow" / "mlflow.db")
+    copy_store(empty_store, root)
     md5s = {part: path_md5(root / "artifacts" / "models" / part) for part in PARTS}
     for stage, parts in {"base": PARTS[:1], "train": PARTS[2:]}.items():
         with run(stage=stage, root=root) as training:

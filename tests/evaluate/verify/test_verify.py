@@ -34,10 +34,10 @@ def whole(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole_tracked(tmp_path_factory):
+def whole_tracked(tmp_path_factory, empty_store):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        return tracked_line(tmp_path_factory.mktemp("whole_tracked"))
+        return tracked_line(tmp_path_factory.mktemp("whole_tracked"), empty_store)
 
 
 @pytest.fixture
