@@ -134,5 +134,6 @@ def test_a_stage_depends_on_the_settings_that_its_code_reads(group):
         if isinstance(node, ast.Attribute)
         and ast.unparse(node.value).endswith(("profile", "settings"))
     }
-    loads_base = {"base", "encoder"}  # a pinned base is found by its manifest, an output
+    # a pinned base is found by its manifest, an output; only its own stage pins parts
+    loads_base = {"base", "encoder", "text_encoder"}
     assert (read & known) - set(sections) <= loads_base | {"granularity"}

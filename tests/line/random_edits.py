@@ -48,7 +48,8 @@ def tried(project: Project, edit: Edit, stages: Mapping[str, Stage], names: set[
                 for out in stages[name].outs:
                     _remove(scratch.root / out)
                 code, _ = scratch.run(*stages[name].cmd.split()[1:])
-                if code:
+                outs = [scratch.root / out for out in stages[name].outs]
+                if code or not all(out.exists() for out in outs):  # DVC ends there, too
                     return TRIED[1]
                 if any(path_md5(scratch.root / out) != locked[out] for out in stages[name].outs):
                     return OTHER
