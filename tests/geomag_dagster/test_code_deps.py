@@ -121,7 +121,7 @@ def test_a_stage_depends_on_the_code_that_makes_its_result(group):
 def test_a_stage_depends_on_the_settings_that_its_code_reads(group):
     stage = next(s for s in read_stages(ROOT).values() if s.group == group)
     ((_, sections),) = stage.params
-    known = {*SECTIONS, "benchmarks"}
+    known = set(SECTIONS)
     file, function = ENTRIES[group]
     trees = [
         *called(parsed(file), function),

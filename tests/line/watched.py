@@ -24,6 +24,7 @@ STATE = {
 """Read, and no reason to run a stage again. Each with the reason."""
 PRINTS = {"geomag/evaluate/score/table.py": "a score as text, which the command line loads first"}
 UNHEARD = {
+    "benchmarks": "params.yaml lists them too, whose paths dvc.yaml asks for; others are refused",
     "device": "where a stage computes; results of a CPU and a GPU differ in the last digits",
     "threads": "how many compute; sums in another order differ in the last digits",
     "name": "the profile's name, in titles of runs",
