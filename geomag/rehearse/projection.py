@@ -51,7 +51,7 @@ def project(profile: Profile, done: Sequence[Done]) -> Iterator[Projected]:
         one = _like(by_stage, "crops", spec, "")
         if one is not None and spec.crops:
             each = one.figures.work_s / max(1, one.records)
-            yield Projected(f"crops {spec.name}", _probed(spec), each, one.figures.set_up_s)
+            yield Projected(f"crops {spec.name}", _probed(spec, profile.train.most_records), each, one.figures.set_up_s)
     if (one := by_stage.get(("train", "", ""))) is not None:
         each = one.figures.work_s / max(1, one.records)
         drawn = profile.train.steps * profile.train.batch
@@ -109,7 +109,8 @@ def _tested(spec: Benchmark) -> int:
     return found or sum(spec.counts.values())
 
 
-def _probed(spec: Benchmark) -> int:
-    """Test records, and those of the train split, which training looks at through Eq 4."""
+def _probed(spec: Benchmark, most: int) -> int:
+    """Test records, and those of the train split that training keeps and looks at through Eq 4."""
     trained = sum(n for name, n in spec.counts.items() if str(Split.TRAIN) in name.split("+"))
-    return _tested(spec) + (trained if spec.trains else 0)
+    kept = min(trained, most) if most else trained
+    return _tested(spec) + (kept if spec.trains else 0)

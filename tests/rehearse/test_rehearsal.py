@@ -90,7 +90,7 @@ def test_the_figures_are_those_of_every_stage_and_of_the_full_line(done):
     profile = load_profile(figures["profile"])
     assert projected["train"]["records"] == profile.train.steps * profile.train.batch
     assert projected["predict rrsis_d magcrop"]["records"] == 3_481
-    assert projected["predict resisc45 magcrop"]["records"] == 31_500
+    assert projected["predict refsegrs magcrop"]["records"] == 1_817  # as RRSIS-D takes
     assert projected["crops rrsis_d"]["records"] == 3_481 + 12_181
     total = sum(row["hours"] for row in figures["projected"])
     assert figures["projected_hours"] == pytest.approx(total)
