@@ -51,7 +51,12 @@ def project(profile: Profile, done: Sequence[Done]) -> Iterator[Projected]:
         one = _like(by_stage, "crops", spec, "")
         if one is not None and spec.crops:
             each = one.figures.work_s / max(1, one.records)
-            yield Projected(f"crops {spec.name}", _probed(spec, profile.train.most_records), each, one.figures.set_up_s)
+            yield Projected(
+                f"crops {spec.name}",
+                _probed(spec, profile.train.most_records),
+                each,
+                one.figures.set_up_s,
+            )
     if (one := by_stage.get(("train", "", ""))) is not None:
         each = one.figures.work_s / max(1, one.records)
         drawn = profile.train.steps * profile.train.batch
