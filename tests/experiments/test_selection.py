@@ -44,7 +44,7 @@ def kept(tmp_path, model):
     record = Record(**place, **size, id="0", text="The red ship.")
     lines = []
     result = compare_selections(model, model.profile, tmp_path, [record], log=lines.append)
-    assert len(lines) == 1 + 1 + len(RULES)
+    assert len(lines) == 1 + len(RULES), "the window's answer always, then a line a rule"
     return result["records"][0]["scores"]
 
 
