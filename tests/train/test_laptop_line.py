@@ -4,7 +4,6 @@ The real parts are loaded in `tests/model/test_laptop_parts.py` (marker ``laptop
 """
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,5 +144,5 @@ def test_the_trained_projector_is_saved_with_the_adapter_and_the_base_keeps_its_
 
 def test_a_profile_about_one_benchmark_does_not_ask_for_the_others(project):
     assert [b.name for b in chosen_benchmarks(small(project).benchmarks)] == ["ucm_captions"]
-    everything = replace(small(project), benchmarks=())
+    everything = small(project).changed(benchmarks=())
     assert len(chosen_benchmarks(everything.benchmarks)) == 10
