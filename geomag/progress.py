@@ -229,8 +229,10 @@ def track(what: str, total: int, *, done: int = 0) -> Iterator[Tracked]:
     Args:
         what: Words for the work, without a colon.
         total: Parts of the work in all.
-        done: Parts that an earlier run has done.
+        done: Parts that an earlier run has done, which is said.
     """
+    if done and (display := _DISPLAY.get()) is not None:
+        display.say(f"{what}: goes on after {done:,} of {total:,}", err=True)
     tracked = Tracked(what, total, done)
     try:
         yield tracked
@@ -252,10 +254,7 @@ def say(line: str, *, err: bool = False) -> None:
 
 
 def show(display: Display | None = None) -> None:
-    """Show progress from now on: on ``display``, else on this terminal, else as plain lines.
-
-    Without it nothing is shown, which is what a program that uses the library gets.
-    """
+    """Show progress from now on: on ``display``, else as fits stderr; before it, nothing shows."""
     _DISPLAY.set(display or _of_terminal())
 
 

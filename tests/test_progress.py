@@ -109,3 +109,9 @@ def test_the_latest_progress_of_a_log_is_its_last_line_that_tells_one(tmp_path):
     assert latest(log) == Progress("train", 40, 800, "9 s")
     log.write_text(f"{newer}\n" + "x" * 5000)
     assert latest(log) is None
+
+
+def test_what_an_earlier_run_has_done_is_said(clock, shown_on, capsys):
+    shown_on(Lines())
+    work(clock, parts=10, seconds_each=0.01, done=4)
+    assert capsys.readouterr().err == "crops aid: goes on after 4 of 10\n"

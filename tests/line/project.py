@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,14 @@ class Project:
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
 
+    def complaints(self, *arguments: str) -> str:
+        """Run our interpreter in the clone to its end; returns what it wrote to stderr."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=self.root, env=environment(), capture_output=True, text=True, check=True
+        )
+        return done.stderr
+
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run our interpreter in the clone; returns its exit code and what it printed."""
         command = [sys.executable, *arguments]
@@ -89,6 +98,17 @@ class Project:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def start_and_kill(self, *arguments: str) -> None:
+        """Run our interpreter until training has kept its fourth update, and kill it there."""
+        training = self.start(*arguments)
+        kept = self.root / "work" / "train"
+        while not list(kept.rglob("update-0000004")):
+            assert training.poll() is None, "training ended before it was killed"
+            time.sleep(0.02)
+        training.kill()
+        training.communicate(timeout=60)
+        assert training.returncode == -9
 
     def run_line(self, **variables: str) -> dict[str, str]:
         """``make sample`` without the set-up; returns ``done`` or ``current`` for each step."""

@@ -43,8 +43,7 @@ def edit_loss(project: Project) -> None:
 def test_an_edited_loss_trains_again_to_the_weights_of_a_scratch_run(copy):
     before = weights(copy)
     edit_loss(copy)
-    printed = copy.dvc("repro", "--single-item", "train")
-    assert [int(n) for n in re.findall(r"^train (\d+)/10", printed, re.M)] == list(range(1, 11))
+    copy.dvc("repro", "--single-item", "train")
     edited = weights(copy)
     assert edited["decoder"] != before["decoder"]
     assert edited == from_scratch(copy)
@@ -59,30 +58,24 @@ def test_changed_training_pictures_train_again_to_the_weights_of_a_scratch_run(c
                     negative = ImageOps.invert(image.convert("RGB"))
                 negative.save(picture)
     copy.dvc("add", "data")
-    printed = copy.dvc("repro", "--single-item", "train")
-    assert "train 10/10" in printed
+    copy.dvc("repro", "--single-item", "train")
     changed = weights(copy)
     assert changed["adapter"] != before["adapter"]
     assert changed == from_scratch(copy)
 
 
 def test_a_killed_training_does_not_go_on_under_edited_code(copy):
-    training = copy.start(*TRAIN)
-    printed = iter(training.stdout)
-    assert any(row.startswith("train 5/10") for row in printed)
-    training.kill()
-    assert training.wait(60) == -9
+    copy.start_and_kill(*TRAIN)
     edit_loss(copy)
     code, said = copy.failing(*TRAIN)
     assert code == 2
     assert re.search(
-        r"update-000000[24]: made by code (\w{16}) of commit (\w{12})[^.]*\. "
+        r"update-000000[468]: made by code (\w{16}) of commit (\w{12})[^.]*\. "
         r"Wanted: code (?!\1)\w{16} of commit \2 with uncommitted changes.*"
         r"Remedy: go back to that code to resume, or remove \S*/work/train to start over",
         said,
     )
     copy.git("checkout", LOSS)
-    updates = re.findall(r"^train (\d+)/10", copy.python(*TRAIN), re.M)
-    assert 1 < int(updates[0]) <= 6, "the code that made the checkpoint goes on from it"
+    assert re.search(r"^train: goes on after [468] of 10$", copy.complaints(*TRAIN), re.M)
     resumed = weights(copy)
     assert resumed == from_scratch(copy)

@@ -106,16 +106,10 @@ def test_f28_a_training_killed_half_way_ends_in_the_same_weights(copy):
     undisturbed = {part: read_manifest(models / part)["digest"] for part in ("adapter", "decoder")}
     for part in undisturbed:
         shutil.rmtree(models / part)
-    training = copy.start(*TRAIN)
-    printed = iter(training.stdout)
-    assert any(row.startswith("train 5/10") for row in printed)
-    training.kill()
-    assert training.wait(60) == -9
+    copy.start_and_kill(*TRAIN)
     assert not (models / "adapter").exists()
     assert not (models / "decoder").exists()
-    updates = re.findall(r"^train (\d+)/10", copy.python(*TRAIN), re.MULTILINE)
-    assert updates[-1] == "10"
-    assert 1 < int(updates[0]) <= 6, "resumed from a checkpoint at or before the kill"
+    assert re.search(r"^train: goes on after [468] of 10$", copy.complaints(*TRAIN), re.M)
     for part, digest in undisturbed.items():
         assert read_manifest(models / part, verify=True)["digest"] == digest
     assert "train" not in json.loads(copy.dvc("status", "--json"))
