@@ -135,7 +135,10 @@ def _end(at: int, content: bytes, place: str) -> int:
 
 
 def _kept(kept: int, index: int, place: str) -> int:
-    """The number of memo entries with one more at ``index``; writers number them in order."""
+    """Count memo entries after one more at ``index``.
+
+    Pickle's writers count up by one; an index far beyond would make the reader fill memory.
+    """
     if index > kept + _SPARE:
         raise UnsafePickleError(
             place,
