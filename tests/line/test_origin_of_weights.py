@@ -72,7 +72,7 @@ def test_a_killed_training_does_not_go_on_under_edited_code(copy):
     assert re.search(
         r"update-000000[468]: made by code (\w{16}) of commit (\w{12})[^.]*\. "
         r"Wanted: code (?!\1)\w{16} of commit \2 with uncommitted changes.*"
-        r"Remedy: go back to that code to resume, or remove \S*/work/train to start over",
+        r"Remedy: go back to that code to resume, or remove \S*work.train to start over",
         said,
     )
     copy.git("checkout", LOSS)
